@@ -1,0 +1,34 @@
+/* From a graph to numbers: a program is a plan (order, lifetimes, offsets in one slab); an exec is one program with its memory. */
+#ifndef CAK_EXEC_H
+#define CAK_EXEC_H
+
+#include "graph/graph.h"
+
+typedef struct cak_program cak_program; /* read-only after planning; belongs to an arena */
+typedef struct cak_exec cak_exec;
+
+/* Plan the values that out[] needs. The outputs stay valid after a run. */
+cak_program *cak_plan(cak_arena *a, const cak_graph *g, const cak_ref *out, int n);
+
+typedef struct cak_plan_info {
+    int values, kernels;                 /* live values; those that run a kernel */
+    size_t slab, scratch, sum, external; /* bytes: planned slab, scratch, sum of all tensors, parameters and inputs */
+    int folds, mixed;                    /* values that fold samples / mix samples otherwise */
+    const char *order;                   /* which order was best: "creation", "depth", "greedy" */
+} cak_plan_info;
+cak_plan_info cak_program_info(const cak_program *p);
+char *cak_program_text(cak_arena *a, const cak_program *p); /* table: step, value, node, bytes, offset, life */
+
+/* `slab` of at least info.slab + info.scratch bytes, 64-byte aligned; NULL: own one. Programs that run one after the other share a slab. */
+cak_exec *cak_exec_open(cak_arena *a, const cak_program *p, void *slab);
+void cak_exec_close(cak_exec *e);
+/* Bind inputs and parameters by name before the first run; the pointer must stay valid. False when the program has no such value. */
+bool cak_exec_bind(cak_exec *e, const char *name, const real *data);
+void cak_exec_run(cak_exec *e, const cak_clock *clock);
+const real *cak_exec_data(const cak_exec *e, cak_ref out);
+
+/* After a run whose outputs hold NaN or Inf: run again, checking after each kernel. Returns the first value that is not finite
+** (CAK_NONE: none) and, through `index` and `bad`, where and what. */
+cak_ref cak_exec_find_nonfinite(cak_exec *e, const cak_clock *clock, int64_t *index, double *bad);
+
+#endif
