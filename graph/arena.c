@@ -1,5 +1,4 @@
 /* Arenas and slabs: the only file that asks the system for memory. */
-#define _GNU_SOURCE
 #include "graph/arena.h"
 
 #include <stdarg.h>

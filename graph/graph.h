@@ -29,6 +29,13 @@ int cak_graph_size(const cak_graph *g);
 const cak_value *cak_graph_value(const cak_graph *g, cak_ref r);
 bool cak_graph_failed(const cak_graph *g);
 
+/* cak_fail with another code than E3005. */
+bool cak_fail_code(cak_graph *g, cak_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* What append derives for a value: its shape (false after an error) and how its rows depend on the samples. */
+bool cak_graph_infer(cak_graph *g, const cak_value *v, cak_shape *y);
+cak_rows cak_graph_rows(const cak_graph *g, const cak_value *v);
+
 /* Append a primitive; attr is copied (NULL: defaults). */
 cak_ref cak_append(cak_graph *g, const cak_node *node, const void *attr, const cak_ref *in, int n_in);
 /* Append any node: a composite is expanded. out[] receives the outputs. Checks the number of inputs. */

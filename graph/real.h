@@ -4,11 +4,11 @@
 
 #ifdef CAK_DOUBLE
 typedef double real;
-#define CAK_MATH(f) f /* CAK_MATH(exp)(x) is exp(x) ... */
+#define CAK_MATH(name) name /* CAK_MATH(exp)(x) is exp(x) ... */
 #define CAK_REAL_NAME "float64"
 #else
 typedef float real;
-#define CAK_MATH(f) f##f /* ... or expf(x) */
+#define CAK_MATH(name) name##f /* ... or expf(x) */
 #define CAK_REAL_NAME "float32"
 #endif
 
