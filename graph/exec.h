@@ -12,6 +12,7 @@ cak_program *cak_plan(cak_arena *a, const cak_graph *g, const cak_ref *out, int 
 
 typedef struct cak_plan_info {
     int values, kernels;                 /* live values; those that run a kernel */
+    size_t peak;                         /* bytes alive at the worst step: a lower bound of the slab */
     size_t slab, scratch, sum, external; /* bytes: planned slab, scratch, sum of all tensors, parameters and inputs */
     int folds, mixed;                    /* values that fold samples / mix samples otherwise */
     const char *order;                   /* which order was best: "creation", "depth", "greedy" */
