@@ -28,13 +28,14 @@ struct cak_yaml {
 
 #define cak_yaml_each(c, n) for (cak_yaml *c = (n)->child; c; c = c->next)
 
-enum { /* limits */
-       CAK_YAML_MAX_BYTES = 1 << 20,
-       CAK_YAML_MAX_DEPTH = 32,
-       CAK_YAML_MAX_NODES = 10000,
-       CAK_YAML_MAX_SCALAR = 64 << 10,
-       CAK_YAML_MAX_KEY = 128,
-       CAK_YAML_MAX_LIST = 4096
+/* Limits of a file and of a resolved configuration. */
+enum {
+    CAK_YAML_MAX_BYTES = 1 << 20,
+    CAK_YAML_MAX_DEPTH = 32,
+    CAK_YAML_MAX_NODES = 10000,
+    CAK_YAML_MAX_SCALAR = 64 << 10,
+    CAK_YAML_MAX_KEY = 128,
+    CAK_YAML_MAX_LIST = 4096
 };
 
 /* NULL after recording every error found. `file` is the name shown in messages; text is n bytes. The root may be of any kind. */
