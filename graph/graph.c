@@ -43,6 +43,7 @@ cak_arena *cak_graph_arena(cak_graph *g) { return g->arena; }
 cak_diag *cak_graph_diag(const cak_graph *g) { return g->diag; }
 int cak_graph_size(const cak_graph *g) { return g->n; }
 bool cak_graph_failed(const cak_graph *g) { return g->failed; }
+void cak_graph_recover(cak_graph *g) { g->failed = false; }
 
 const cak_value *cak_graph_value(const cak_graph *g, cak_ref r)
 {
@@ -186,11 +187,23 @@ bool cak_graph_infer(cak_graph *g, const cak_value *v, cak_shape *y)
     return v->node->shape(g, &s, y);
 }
 
+void cak_attr_fill(cak_graph *g, const cak_attr *rows, void *attr)
+{
+    for (; rows && rows->kind != CAK_END; rows++) {
+        cak_ref *field = (cak_ref *)((char *)attr + rows->offset);
+        if (rows->kind == CAK_VALUE && !rows->optional && !rows->required && cak_is_none(*field))
+            *field = cak_const(g, rows->def);
+    }
+}
+
 static const void *copy_attr(cak_graph *g, const cak_node *node, const void *attr)
 {
     void *copy = cak_arena_alloc(g->arena, node->attr_size ? node->attr_size : 1);
     if (attr) memcpy(copy, attr, node->attr_size);
-    else if (node->attr) cak_attr_defaults(g->arena, node->attr, copy);
+    else if (node->attr) {
+        cak_attr_defaults(g->arena, node->attr, copy);
+        cak_attr_fill(g, node->attr, copy);
+    }
     return copy;
 }
 
@@ -324,6 +337,7 @@ cak_ref cak_use(cak_graph *g, const char *type, const char *scope, const cak_set
     void *attr = cak_arena_alloc(g->arena, node->attr_size ? node->attr_size : 1);
     if (node->attr) cak_attr_defaults(g->arena, node->attr, attr);
     for (; set && set->key; set++) set_attr(node, attr, set);
+    cak_attr_fill(g, node->attr, attr);
     const char *old = g->scope;
     cak_where where = g->where;
     if (scope) {

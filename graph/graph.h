@@ -28,6 +28,7 @@ cak_diag *cak_graph_diag(const cak_graph *g);
 int cak_graph_size(const cak_graph *g);
 const cak_value *cak_graph_value(const cak_graph *g, cak_ref r);
 bool cak_graph_failed(const cak_graph *g);
+void cak_graph_recover(cak_graph *g); /* forget the failure, so that the errors of other nodes show too */
 
 /* cak_fail with another code than E3005. */
 bool cak_fail_code(cak_graph *g, cak_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -89,6 +90,8 @@ char *cak_dump_text(cak_arena *a, const cak_graph *g, const cak_ref *out, const 
 char *cak_dump_dot(cak_arena *a, const cak_graph *g, const cak_ref *out, const char *const *out_name, int n, const char *title);
 
 /* Attribute structs by table: equality, hash, text "{stride: 2, pad: 1}". */
+/* VALUE rows that were not given take their default as a constant. */
+void cak_attr_fill(cak_graph *g, const cak_attr *rows, void *attr);
 bool cak_attr_equal(const cak_attr *rows, const void *a, const void *b);
 uint64_t cak_attr_hash(const cak_attr *rows, const void *a);
 char *cak_attr_text(cak_arena *arena, const cak_attr *rows, const void *attr);
