@@ -26,7 +26,8 @@ void cak_config_close(cak_config *c);
 /* ---- typed reading; each returns false after recording the error, true with the default when the key is absent ---- */
 
 /* Read the keys of `map` into a struct by its attribute table (see cak_attr). Marks keys as used. MODULE and VALUE rows are passed to
-** `resolve` (NULL: they are errors). Strings are copied into the arena. `what` names the map in messages ("stft", "optimizer adam"). */
+** `resolve` (NULL: they are errors) when the key is there; absent, they stay NULL / CAK_NONE. Infinite numbers are allowed where min or max
+** is infinite. `key: null` means "absent" for texts without default and for optional rows. A NULL map is an empty one. `what` names the map in messages ("stft", "optimizer adam"). */
 typedef bool cak_resolve(void *ctx, const cak_attr *row, const cak_yaml *value, void *field);
 bool cak_config_read(cak_arena *a, cak_diag *d, cak_yaml *map, const cak_attr *rows, void *out, const char *what,
                      cak_resolve *resolve, void *ctx);
@@ -37,6 +38,9 @@ void cak_attr_defaults(cak_arena *a, const cak_attr *rows, void *out);
 bool cak_config_num(cak_diag *d, const cak_yaml *n, double *out);
 bool cak_config_int(cak_diag *d, const cak_yaml *n, int64_t *out);
 bool cak_config_bool(cak_diag *d, const cak_yaml *n, bool *out);
+
+/* After an error about the value of n: a note with the related place ("overrides the value given here"), where there is one. */
+void cak_config_remark(cak_diag *d, const cak_yaml *n);
 
 /* Every key of `map` that nobody read is an unknown key: E1203 with the nearest of `known` (ends with NULL). Keys "x-..." are free. */
 bool cak_config_unused(cak_diag *d, const cak_yaml *map, const char *what, const char *const *known);

@@ -14,8 +14,7 @@ cak_yaml *cak_yaml_get(const cak_yaml *map, const char *key)
     return NULL;
 }
 
-/* Child by one segment of a dotted path: a key of a map, a number in a list. */
-static cak_yaml *step(const cak_yaml *n, const char *name, size_t len)
+cak_yaml *cak_yaml_step(const cak_yaml *n, const char *name, size_t len)
 {
     bool list = n->kind == CAK_YAML_LIST;
     if (list && (!len || len > 5 || strspn(name, "0123456789") < len)) return NULL;
@@ -32,7 +31,7 @@ cak_yaml *cak_yaml_path(const cak_yaml *root, const char *dotted)
     const cak_yaml *n = root;
     while (n) {
         size_t len = strcspn(dotted, ".");
-        cak_yaml *c = step(n, dotted, len);
+        cak_yaml *c = cak_yaml_step(n, dotted, len);
         if (!dotted[len]) return c;
         dotted += len + 1;
         n = c;
@@ -68,6 +67,18 @@ const char *cak_yaml_name(const cak_yaml *n, char *buf, size_t size)
 bool cak_yaml_null(const cak_yaml *n)
 {
     return n->kind == CAK_YAML_SCALAR && !n->quoted && (!n->text[0] || !strcmp(n->text, "~") || !strcmp(n->text, "null"));
+}
+
+int cak_yaml_measure(const cak_yaml *n, int *height)
+{
+    int count = 1, tallest = 0;
+    cak_yaml_each (c, n) {
+        int h;
+        count += cak_yaml_measure(c, &h);
+        if (h > tallest) tallest = h;
+    }
+    *height = tallest + (n->kind != CAK_YAML_SCALAR);
+    return count;
 }
 
 /* ---- building ---- */

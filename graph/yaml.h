@@ -43,9 +43,10 @@ cak_yaml *cak_yaml_parse(cak_arena *a, cak_diag *d, const char *file, const char
 /* A file whose root is a mapping; everything else is an error. */
 cak_yaml *cak_yaml_load(cak_arena *a, cak_diag *d, const char *path);
 
-cak_yaml *cak_yaml_get(const cak_yaml *map, const char *key);         /* child by key, NULL when absent; does not mark it used */
-cak_yaml *cak_yaml_path(const cak_yaml *root, const char *dotted);    /* "a.b.c"; list items by number: "a.0" */
-const char *cak_yaml_name(const cak_yaml *n, char *buf, size_t size); /* dotted path of a node, for messages */
+cak_yaml *cak_yaml_get(const cak_yaml *map, const char *key); /* child by key, NULL when absent; does not mark it used */
+cak_yaml *cak_yaml_step(const cak_yaml *n, const char *segment, size_t len); /* child by one segment of a dotted path */
+cak_yaml *cak_yaml_path(const cak_yaml *root, const char *dotted);           /* "a.b.c"; list items by number: "a.0" */
+const char *cak_yaml_name(const cak_yaml *n, char *buf, size_t size);        /* dotted path of a node, for messages */
 
 /* Building trees: attach a node as last child (of a map: set child->key first), detach, copy with all children. */
 void cak_yaml_append(cak_yaml *parent, cak_yaml *child);
@@ -53,8 +54,9 @@ void cak_yaml_remove(cak_yaml *child);
 cak_yaml *cak_yaml_clone(cak_arena *a, const cak_yaml *n);
 /* Make n take kind, value, place and children of `from` (a node that nobody else holds); key, parent and siblings stay. */
 void cak_yaml_assign(cak_yaml *n, cak_yaml *from);
-bool cak_yaml_null(const cak_yaml *n); /* plain `null`, `~` or nothing */
-bool cak_yaml_plain(const char *text); /* could be written without quotes on one line of a block mapping */
+int cak_yaml_measure(const cak_yaml *n, int *height); /* number of values; height: collections inside each other */
+bool cak_yaml_null(const cak_yaml *n);                /* plain `null`, `~` or nothing */
+bool cak_yaml_plain(const char *text);                /* could be written without quotes on one line of a block mapping */
 
 /* Write a tree as YAML text (block style, strings quoted where a reader could mistake them), e.g. the resolved configuration. */
 char *cak_yaml_print(cak_arena *a, const cak_yaml *root);
