@@ -1,0 +1,32 @@
+/* Finding and describing run directories from outside: nothing here takes a lock or changes a file. */
+#ifndef EXPERIMENTS_RUN_LIST_H
+#define EXPERIMENTS_RUN_LIST_H
+
+#include "experiments/metrics.h"
+#include "experiments/rundir.h"
+
+typedef struct cak_run_file {
+    const char *name; /* relative to the run directory */
+    uint64_t size;
+} cak_run_file;
+
+typedef struct cak_run_info {
+    const char *dir, *id, *name, *config_hash;
+    cak_run_state state; /* CAK_RUN_CRASHED is found out here */
+    int holder;          /* process that holds the lock, 0 when nobody does */
+    uint64_t seed;
+    int64_t created;               /* seconds since 1970 */
+    const char *json;              /* the whole run.json */
+    uint64_t size;                 /* bytes of all files */
+    int64_t epoch, step;           /* of the newest records, -1 when there is none */
+    const cak_metrics_table *last; /* newest epoch record: one row or none */
+} cak_run_info;
+
+/* E4011 when dir is no run directory, E4002 when run.json is unreadable. */
+cak_run_info *cak_run_describe(cak_arena *a, cak_diag *d, const char *dir);
+/* Run directories at or below `root`, sorted by path; symbolic links are not followed. */
+const char *const *cak_run_find(cak_arena *a, cak_diag *d, const char *root, int *n);
+/* Regular files below a directory, sorted by name. */
+const cak_run_file *cak_run_files(cak_arena *a, cak_diag *d, const char *dir, int *n);
+
+#endif
