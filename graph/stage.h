@@ -9,15 +9,15 @@
 #include "graph/diag.h"
 #include "graph/node.h"
 
-typedef struct cak_clip { /* one item of a source */
-    const char *name;     /* path relative to the corpus, or a made name; UTF-8, unique */
-    const char *path;     /* file it comes from, NULL when synthetic */
-    int64_t frames;       /* whole length in samples at the source's rate after resampling, before cropping */
-    double control;       /* feature- or sampler-based control value is set by the loader */
-} cak_clip;
+typedef struct cak_source_clip { /* one item of a source */
+    const char *name;            /* path relative to the corpus, or a made name; UTF-8, unique */
+    const char *path;            /* file it comes from, NULL when synthetic */
+    int64_t frames;              /* whole length in samples at the source's rate after resampling, before cropping */
+    double control;              /* feature- or sampler-based control value is set by the loader */
+} cak_source_clip;
 
 typedef struct cak_source_info { /* what open() reports */
-    const cak_clip *clip;        /* sorted by path */
+    const cak_source_clip *clip; /* sorted by path */
     int n;
     int64_t length;             /* samples of a prepared clip: read() fills exactly this many */
     double rate;                /* Hz */

@@ -1,0 +1,421 @@
+/* Read the sections of a configuration into an experiment. */
+#include "experiments/experiment.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct reader {
+    cak_experiment *x;
+    cak_arena *a;
+    cak_diag *d;
+    bool ok;
+} reader;
+
+static cak_yaml *section(reader *r, cak_yaml *map, const char *key, cak_yaml_kind kind, bool required)
+{
+    static const char *const kinds[] = { "a value", "a mapping", "a list" };
+    cak_yaml *n = cak_yaml_get(map, key);
+    if (n) n->used = true;
+    if (!n && required) r->ok = cak_error(r->d, CAK_E1204, map->pos, "`%s` is missing", key);
+    if (!n || n->kind == kind) return n;
+    r->ok = cak_error(r->d, CAK_E1201, n->pos, "`%s` must be %s", key, kinds[kind]);
+    return NULL;
+}
+
+static int children(const cak_yaml *map) { return map ? map->n : 0; }
+#define EACH(n, map) for (cak_yaml *n = (map) ? (map)->child : NULL; n; n = n->next)
+
+/* An expression: a scalar, kept as text until the graph is built. */
+static const char *expression(reader *r, cak_yaml *n)
+{
+    n->used = true;
+    if (n->kind == CAK_YAML_SCALAR) return n->text;
+    r->ok = cak_error(r->d, CAK_E1201, n->pos, "'%s' must be an expression", n->key);
+    return "0";
+}
+
+static cak_quantity *read_quantities(reader *r, cak_yaml *map, int *n)
+{
+    cak_quantity *q = cak_arena_alloc(r->a, ((size_t)children(map) + 1) * sizeof *q);
+    *n = 0;
+    EACH(c, map) q[(*n)++] = (cak_quantity){ c->key, expression(r, c), c->pos };
+    EACH(c, map) r->ok = cak_config_name(r->d, c->key, c->key_pos, "metric", true) && r->ok;
+    return q;
+}
+
+/* ---- schedules ---- */
+
+static void read_schedules(reader *r, cak_yaml *map)
+{
+    typedef struct schedule_attr {
+        const char *type;
+        double from, to, over;
+    } schedule_attr;
+    static const cak_attr rows[] = {
+        { .name = "type", .doc = "linear_epochs", .kind = CAK_TEXT, .offset = offsetof(schedule_attr, type), .required = true },
+        { .name = "from",
+          .doc = "value at epoch 0",
+          .kind = CAK_NUM,
+          .offset = offsetof(schedule_attr, from),
+          .required = true,
+          .min = -1e30,
+          .max = 1e30 },
+        { .name = "to",
+          .doc = "value at the end",
+          .kind = CAK_NUM,
+          .offset = offsetof(schedule_attr, to),
+          .required = true,
+          .min = -1e30,
+          .max = 1e30 },
+        { .name = "over",
+          .doc = "epochs",
+          .kind = CAK_NUM,
+          .offset = offsetof(schedule_attr, over),
+          .required = true,
+          .min = 1e-9,
+          .max = 1e9 },
+        { .kind = CAK_END },
+    };
+    static const char *const known[] = { "type", "from", "to", "over", NULL };
+    cak_experiment *x = r->x;
+    x->schedule = cak_arena_alloc(r->a, ((size_t)children(map) + 1) * sizeof *x->schedule);
+    EACH(n, map)
+    {
+        n->used = true;
+        cak_schedule *s = &x->schedule[x->n_schedules++];
+        schedule_attr at = { 0 };
+        *s = (cak_schedule){ .name = n->key, .input = cak_arena_print(r->a, "schedules.%s", n->key), .over = 1 };
+        r->ok = cak_config_name(r->d, n->key, n->key_pos, "schedule", false) && r->ok;
+        if (n->kind == CAK_YAML_SCALAR) { /* temperature: 20 */
+            r->ok = cak_config_num(r->d, n, &s->from) && r->ok;
+            s->to = s->from;
+            continue;
+        }
+        const char *what = cak_arena_print(r->a, "schedules.%s", n->key);
+        bool read = cak_config_read(r->a, r->d, n, rows, &at, what, NULL, NULL);
+        read = cak_config_unused(r->d, n, what, known) && read;
+        if (read && strcmp(at.type, "linear_epochs"))
+            read = cak_error(r->d, CAK_E1202, cak_yaml_get(n, "type")->pos,
+                             "unknown schedule '%s'; known: linear_epochs, or a plain number", at.type);
+        r->ok = read && r->ok;
+        s->from = at.from, s->to = at.to, s->over = at.over;
+    }
+}
+
+/* ---- losses ---- */
+
+static void read_term(reader *r, cak_yaml *n, cak_term *t)
+{
+    typedef struct term_attr {
+        const char *value;
+        double weight;
+    } term_attr;
+    static const cak_attr rows[] = {
+        { .name = "value",
+          .doc = "expression of a scalar",
+          .kind = CAK_TEXT,
+          .offset = offsetof(term_attr, value),
+          .required = true },
+        { .name = "weight",
+          .doc = "factor in the sum",
+          .kind = CAK_NUM,
+          .offset = offsetof(term_attr, weight),
+          .def = 1,
+          .min = -1e30,
+          .max = 1e30 },
+        { .kind = CAK_END },
+    };
+    static const char *const known[] = { "value", "weight", NULL };
+    term_attr at = { "0", 1 };
+    n->used = true;
+    if (n->kind == CAK_YAML_MAP) {
+        char buf[256];
+        const char *what = cak_arena_text(r->a, cak_yaml_name(n, buf, sizeof buf));
+        r->ok = cak_config_read(r->a, r->d, n, rows, &at, what, NULL, NULL) && r->ok;
+        r->ok = cak_config_unused(r->d, n, what, known) && r->ok;
+    } else {
+        at.value = expression(r, n);
+    }
+    r->ok = cak_config_name(r->d, n->key, n->key_pos, "term", false) && r->ok;
+    cak_yaml *value = n->kind == CAK_YAML_MAP ? cak_yaml_get(n, "value") : n;
+    *t = (cak_term){ n->key, at.value, value ? value->pos : n->pos, at.weight };
+}
+
+static void read_losses(reader *r, cak_yaml *map)
+{
+    cak_experiment *x = r->x;
+    x->loss = cak_arena_alloc(r->a, ((size_t)children(map) + 1) * sizeof *x->loss);
+    EACH(n, map)
+    {
+        n->used = true;
+        cak_loss *l = &x->loss[x->n_losses++];
+        *l = (cak_loss){ .name = n->key, .at = n->key_pos };
+        r->ok = cak_config_name(r->d, n->key, n->key_pos, "loss", false) && r->ok;
+        if (n->kind != CAK_YAML_MAP || !n->n) {
+            r->ok = cak_error(r->d, CAK_E1201, n->pos, "loss '%s' must be a mapping of terms", n->key);
+            continue;
+        }
+        l->term = cak_arena_alloc(r->a, (size_t)n->n * sizeof *l->term);
+        EACH(t, n) read_term(r, t, &l->term[l->n++]);
+    }
+}
+
+/* ---- phases ---- */
+
+static void read_optimizer(reader *r, cak_yaml *phase, cak_phase *p)
+{
+    static const char *const known[] = { "type", "lr", "betas", "eps", NULL };
+    cak_attr_defaults(r->a, cak_adam_rows, &p->adam.attr);
+    cak_yaml *n = section(r, phase, "optimizer", CAK_YAML_MAP, true);
+    if (!n) return;
+    cak_yaml *type = cak_yaml_get(n, "type");
+    if (type) type->used = true;
+    if (!type) r->ok = cak_error(r->d, CAK_E1204, n->key_pos, "`optimizer` needs a `type`");
+    else if (type->kind != CAK_YAML_SCALAR || strcmp(type->text, "adam"))
+        r->ok = cak_error(r->d, CAK_E1202, type->pos, "unknown optimizer; known: adam");
+    r->ok = cak_config_read(r->a, r->d, n, cak_adam_rows, &p->adam.attr, "optimizer adam", NULL, NULL) && r->ok;
+    r->ok = cak_config_unused(r->d, n, "optimizer adam", known) && r->ok;
+    if (p->adam.attr.betas.n != 2) r->ok = cak_error(r->d, CAK_E1202, n->pos, "`betas` needs two numbers");
+}
+
+static void read_update(reader *r, cak_yaml *phase, cak_phase *p)
+{
+    cak_yaml *list = section(r, phase, "update", CAK_YAML_LIST, true);
+    p->update = cak_arena_alloc(r->a, ((size_t)children(list) + 1) * sizeof *p->update);
+    p->update_at = cak_arena_alloc(r->a, ((size_t)children(list) + 1) * sizeof *p->update_at);
+    if (list && !list->n) r->ok = cak_error(r->d, CAK_E1204, list->pos, "`update` names no module");
+    EACH(n, list)
+    {
+        n->used = true;
+        if (n->kind != CAK_YAML_SCALAR) {
+            r->ok = cak_error(r->d, CAK_E1201, n->pos, "`update` is a list of modules or parameters");
+            continue;
+        }
+        p->update_at[p->n_update] = n->pos;
+        p->update[p->n_update++] = n->text;
+    }
+}
+
+static void read_phase(reader *r, cak_yaml *n, cak_phase *p)
+{
+    typedef struct phase_attr {
+        int64_t repeat;
+        const char *loss;
+    } phase_attr;
+    static const cak_attr rows[] = {
+        { .name = "repeat",
+          .doc = "steps per batch",
+          .kind = CAK_INT,
+          .offset = offsetof(phase_attr, repeat),
+          .def = 1,
+          .min = 1,
+          .max = 1000 },
+        { .name = "loss", .doc = "name of a loss", .kind = CAK_TEXT, .offset = offsetof(phase_attr, loss), .required = true },
+        { .kind = CAK_END },
+    };
+    static const char *const known[] = { "repeat", "loss", "update", "optimizer", "metrics", NULL };
+    phase_attr at = { 1, "" };
+    n->used = true;
+    *p = (cak_phase){ .name = n->key, .at = n->key_pos };
+    r->ok = cak_config_name(r->d, n->key, n->key_pos, "phase", false) && r->ok;
+    if (n->kind != CAK_YAML_MAP) {
+        r->ok = cak_error(r->d, CAK_E1201, n->pos, "phase '%s' must be a mapping", n->key);
+        return;
+    }
+    const char *what = cak_arena_print(r->a, "train.phases.%s", n->key);
+    bool read = cak_config_read(r->a, r->d, n, rows, &at, what, NULL, NULL);
+    r->ok = read && r->ok;
+    p->repeat = at.repeat;
+    const char *names[64];
+    int n_names = 0;
+    for (int i = 0; i < r->x->n_losses && read; i++) {
+        if (n_names < 64) names[n_names++] = r->x->loss[i].name;
+        if (!strcmp(r->x->loss[i].name, at.loss)) p->loss = &r->x->loss[i];
+    }
+    if (read && !p->loss) {
+        const char *near = cak_suggest(at.loss, names, n_names);
+        r->ok = cak_error(r->d, CAK_E3002, cak_yaml_get(n, "loss")->pos, "loss '%s' does not exist%s%s%s", at.loss,
+                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    read_update(r, n, p);
+    read_optimizer(r, n, p);
+    p->metric = read_quantities(r, section(r, n, "metrics", CAK_YAML_MAP, false), &p->n_metrics);
+    r->ok = cak_config_unused(r->d, n, what, known) && r->ok;
+}
+
+static void read_train(reader *r, cak_yaml *train)
+{
+    typedef struct guard_attr {
+        double abs_loss;
+        int32_t nonfinite;
+    } guard_attr;
+    static const char *const nonfinite[] = { "stop", "ignore", NULL };
+    static const cak_attr train_rows[] = {
+        { .name = "epochs",
+          .doc = "passes over the items",
+          .kind = CAK_INT,
+          .offset = offsetof(cak_train_attr, epochs),
+          .required = true,
+          .min = 1,
+          .max = 1e9 },
+        { .name = "max_steps",
+          .doc = "stop after so many batches; 0: no limit",
+          .kind = CAK_INT,
+          .offset = offsetof(cak_train_attr, max_steps),
+          .max = 1e12 },
+        { .kind = CAK_END },
+    };
+    static const cak_attr guard_rows[] = {
+        { .name = "abs_loss",
+          .doc = "the run has diverged when |loss| exceeds this",
+          .kind = CAK_NUM,
+          .offset = offsetof(guard_attr, abs_loss),
+          .def = 1e4,
+          .min = 0,
+          .max = (double)INFINITY },
+        { .name = "nonfinite",
+          .doc = "what NaN or Inf in a loss or gradient does",
+          .kind = CAK_ENUM,
+          .offset = offsetof(guard_attr, nonfinite),
+          .choices = nonfinite },
+        { .kind = CAK_END },
+    };
+    static const cak_attr checkpoint_rows[] = {
+        { .name = "every_epochs",
+          .doc = "checkpoint after so many epochs; 0: only at the end",
+          .kind = CAK_INT,
+          .offset = offsetof(cak_train_attr, every_epochs),
+          .def = 1,
+          .max = 1e9 },
+        { .name = "every_steps",
+          .doc = "and after so many batches; 0: not",
+          .kind = CAK_INT,
+          .offset = offsetof(cak_train_attr, every_steps),
+          .max = 1e12 },
+        { .name = "keep",
+          .doc = "newest checkpoints that are kept",
+          .kind = CAK_INT,
+          .offset = offsetof(cak_train_attr, keep),
+          .def = 3,
+          .min = 1,
+          .max = 1e6 },
+        { .kind = CAK_END },
+    };
+    static const char *const train_known[] = { "epochs", "max_steps", "phases", "guard", "checkpoint", NULL };
+    static const char *const guard_known[] = { "abs_loss", "nonfinite", NULL };
+    static const char *const checkpoint_known[] = { "every_epochs", "every_steps", "keep", NULL };
+    cak_experiment *x = r->x;
+    guard_attr guard;
+    cak_attr_defaults(r->a, train_rows, &x->train);
+    cak_attr_defaults(r->a, checkpoint_rows, &x->train);
+    cak_attr_defaults(r->a, guard_rows, &guard);
+    if (!train) return;
+    r->ok = cak_config_read(r->a, r->d, train, train_rows, &x->train, "train", NULL, NULL) && r->ok;
+    cak_yaml *g = section(r, train, "guard", CAK_YAML_MAP, false), *c = section(r, train, "checkpoint", CAK_YAML_MAP, false);
+    if (g) r->ok = cak_config_read(r->a, r->d, g, guard_rows, &guard, "train.guard", NULL, NULL) && r->ok;
+    if (g) r->ok = cak_config_unused(r->d, g, "train.guard", guard_known) && r->ok;
+    if (c) r->ok = cak_config_read(r->a, r->d, c, checkpoint_rows, &x->train, "train.checkpoint", NULL, NULL) && r->ok;
+    if (c) r->ok = cak_config_unused(r->d, c, "train.checkpoint", checkpoint_known) && r->ok;
+    x->train.abs_loss = guard.abs_loss;
+    x->train.stop_nonfinite = guard.nonfinite == 0;
+    cak_yaml *phases = section(r, train, "phases", CAK_YAML_MAP, true);
+    x->phase = cak_arena_alloc(r->a, ((size_t)children(phases) + 1) * sizeof *x->phase);
+    EACH(n, phases) read_phase(r, n, &x->phase[x->n_phases++]);
+    if (phases && !x->n_phases) r->ok = cak_error(r->d, CAK_E1204, phases->pos, "`phases` is empty");
+    r->ok = cak_config_unused(r->d, train, "train", train_known) && r->ok;
+}
+
+/* ---- the whole ---- */
+
+static void mark_used(cak_yaml *n)
+{
+    n->used = true;
+    EACH(c, n) mark_used(c);
+}
+
+static void read_head(reader *r, cak_yaml *root)
+{
+    typedef struct head_attr {
+        int64_t version, seed;
+        const char *name, *description, *init_from;
+    } head_attr;
+    static const cak_attr rows[] = {
+        { .name = "version",
+          .doc = "of the configuration format",
+          .kind = CAK_INT,
+          .offset = offsetof(head_attr, version),
+          .required = true,
+          .min = 1,
+          .max = 1 },
+        { .name = "name",
+          .doc = "name of the experiment: runs/<name>/...",
+          .kind = CAK_TEXT,
+          .offset = offsetof(head_attr, name),
+          .required = true },
+        { .name = "description", .doc = "free text", .kind = CAK_TEXT, .offset = offsetof(head_attr, description) },
+        { .name = "seed", .doc = "of every random stream", .kind = CAK_INT, .offset = offsetof(head_attr, seed), .max = 9e15 },
+        { .name = "init_from",
+          .doc = "safetensors file with initial values of parameters",
+          .kind = CAK_TEXT,
+          .offset = offsetof(head_attr, init_from) },
+        { .kind = CAK_END },
+    };
+    head_attr h = { 0 };
+    bool read = cak_config_read(r->a, r->d, root, rows, &h, "the configuration", NULL, NULL);
+    if (read) read = cak_config_name(r->d, h.name, cak_yaml_get(root, "name")->pos, "experiment", false);
+    r->ok = read && r->ok;
+    cak_yaml *from = cak_yaml_get(root, "init_from"), *hp = section(r, root, "hp", CAK_YAML_MAP, false),
+             *tags = section(r, root, "tags", CAK_YAML_LIST, false);
+    if (hp) mark_used(hp); /* free numbers that ${hp.x} refers to */
+    if (tags) mark_used(tags);
+    r->x->name = h.name;
+    r->x->seed = (uint64_t)h.seed;
+    r->x->init_from = h.init_from;
+    r->x->init_from_at = from ? from->pos : CAK_NOWHERE;
+}
+
+static const char *dir_of(cak_arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? cak_arena_print(a, "%.*s", (int)(slash - path), path) : ".";
+}
+
+cak_experiment *cak_experiment_open(cak_config *c)
+{
+    static const char *const known[] = { "version", "name",  "description", "tags",  "seed",    "hp",        "data", "schedules",
+                                         "modules", "graph", "losses",      "train", "metrics", "init_from", NULL };
+    cak_arena *a = cak_arena_open("experiment");
+    cak_experiment *x = cak_arena_alloc(a, sizeof *x);
+    *x = (cak_experiment){ .config = c, .diag = c->diag, .arena = a, .base_dir = dir_of(a, c->path) };
+    reader r = { x, a, c->diag, true };
+    read_head(&r, c->root);
+    x->data = section(&r, c->root, "data", CAK_YAML_MAP, true);
+    x->modules = section(&r, c->root, "modules", CAK_YAML_MAP, false);
+    x->nodes = section(&r, c->root, "graph", CAK_YAML_MAP, false);
+    read_schedules(&r, section(&r, c->root, "schedules", CAK_YAML_MAP, false));
+    read_losses(&r, section(&r, c->root, "losses", CAK_YAML_MAP, true));
+    read_train(&r, section(&r, c->root, "train", CAK_YAML_MAP, true));
+    x->epoch_metric = read_quantities(&r, section(&r, c->root, "metrics", CAK_YAML_MAP, false), &x->n_epoch_metrics);
+    r.ok = cak_config_unused(c->diag, c->root, "the configuration", known) && r.ok;
+    return x; /* errors are counted by the caller: the graph may have more to tell */
+}
+
+void cak_experiment_close(cak_experiment *x)
+{
+    if (!x) return;
+    for (int i = 0; i < x->n_params; i++) cak_slab_free(x->param[i].value, (size_t)x->param[i].n * sizeof(real));
+    cak_slab_free(x->slab, x->slab_bytes);
+    for (int p = 0; p < x->n_phases; p++)
+        for (int k = 0; k < 2; k++) cak_graph_close((cak_graph *)x->phase[p].step[k].graph);
+    for (int i = 0; i < x->n_graphs; i++) cak_graph_close(x->graphs[i]);
+    cak_arena_close(x->arena);
+}
+
+void cak_experiment_schedules(cak_experiment *x, int64_t epoch)
+{
+    for (int i = 0; i < x->n_schedules; i++) {
+        cak_schedule *s = &x->schedule[i];
+        double part = (double)epoch / s->over;
+        s->value = (real)(s->from + (s->to - s->from) * (part < 1 ? part : 1));
+    }
+}
