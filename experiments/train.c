@@ -1,0 +1,264 @@
+/* The training loop. For each batch every phase runs `repeat` times: forward, backward, guard, Adam. */
+#include "experiments/train.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "experiments/checkpoint.h"
+#include "experiments/record.h"
+#include "graph/io.h"
+#include "graph/par.h"
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int sig)
+{
+    if (stop_signal && sig == SIGINT) { /* a second interrupt: leave at once, the last checkpoint is intact */
+        signal(SIGINT, SIG_DFL);
+        raise(SIGINT);
+    }
+    stop_signal = sig;
+}
+
+static void catch_signals(void)
+{
+    static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
+    for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
+        sigaction(caught[i], &(struct sigaction){ .sa_handler = on_signal, .sa_flags = SA_RESTART }, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+typedef struct trainer {
+    cak_experiment *x;
+    cak_diag *d;
+    const cak_batches *data;
+    real *const *port;
+    cak_run *run;
+    cak_logger *log;
+    cak_metrics *metrics;
+    cak_record rec;
+    cak_ckpt_state state;
+    uint64_t epoch, batch, step; /* position: the next batch to train; all in the checkpoint */
+    uint64_t runs_per_batch;     /* phase steps in a batch: numbers the random draws */
+    double started, spent;       /* wall clock */
+    cak_run_diverged diverged;
+    const real **grad; /* gradients of the phase that just ran */
+} trainer;
+
+static double wall(const trainer *t) { return t->spent + cak_seconds() - t->started; }
+static uint64_t batches_per_epoch(const cak_experiment *x)
+{
+    uint64_t full = (uint64_t)(x->loader.items / x->batch[0]);
+    return full + (x->batch[1] > 0);
+}
+
+/* ---- one phase step ---- */
+
+/* Something in this phase is not finite or too large: find what, and say so. */
+static bool report_divergence(trainer *t, const cak_phase *p, const cak_step *s, const cak_clock *clock, double loss, bool finite)
+{
+    cak_run_diverged *v = &t->diverged;
+    const cak_experiment *x = t->x;
+    *v = (cak_run_diverged){ .step = t->step, .epoch = t->epoch, .phase = p->name, .term = p->loss->name, .value = loss };
+    double worst = 0;
+    for (int i = 0; i < p->loss->n; i++) { /* the term that contributes most names the divergence */
+        double part = fabs(p->loss->term[i].weight * (double)cak_exec_data(s->exec, s->term[i])[0]);
+        if (!isfinite(part)) part = INFINITY;
+        if (part > worst) worst = part, v->term = p->loss->term[i].name;
+    }
+    if (!finite) {
+        int64_t index;
+        double bad = 0;
+        cak_ref r = cak_exec_find_nonfinite(s->exec, clock, &index, &bad);
+        if (!cak_is_none(r)) {
+            const cak_value *value = cak_graph_value(s->graph, r);
+            const char *name = cak_value_name(s->graph, r);
+            char shape[CAK_SHAPE_TEXT];
+            v->value = bad;
+            v->node = cak_arena_print(
+                x->arena, "%s '%s' %s element %lld (sample %lld)", value->node->name, name ? name : value->label,
+                cak_shape_text(&value->shape, shape), (long long)index,
+                (long long)(value->rows == CAK_ROWS_SAMPLE ? index * value->shape.dim[0] / cak_shape_size(&value->shape) : -1));
+            v->origin = value->origin.line
+                            ? cak_arena_print(x->arena, "%s:%d:%d", value->origin.file, value->origin.line, value->origin.col)
+                            : NULL;
+        }
+    }
+    cak_error(t->d, CAK_E4008, CAK_NOWHERE, "diverged in step %llu (epoch %llu, phase %s): %s = %g, term '%s'%s%s%s%s",
+              (unsigned long long)t->step, (unsigned long long)t->epoch, p->name, p->loss->name, loss, v->term,
+              v->node ? "; first value that is not finite: " : "", v->node ? v->node : "", v->origin ? ", written at " : "",
+              v->origin ? v->origin : "");
+    return false;
+}
+
+static bool phase_step(trainer *t, cak_phase *p, cak_step *s, uint64_t draw)
+{
+    cak_clock clock = { t->x->seed, draw };
+    const real **grad = t->grad;
+    cak_exec_run(s->exec, &clock);
+    double loss = (double)cak_exec_data(s->exec, s->total)[0];
+    for (int i = 0; i < p->n_params; i++) grad[i] = cak_exec_data(s->exec, s->grad[i]);
+    bool finite = cak_record_phase(&t->rec, (int)(p - t->x->phase), s, grad) && isfinite(loss);
+    if ((!finite && t->x->train.stop_nonfinite) || fabs(loss) > t->x->train.abs_loss)
+        return report_divergence(t, p, s, &clock, loss, finite);
+    cak_adam_update(&p->adam, grad);
+    return true;
+}
+
+/* One batch: the order of operations of the author's loop. */
+static bool train_batch(trainer *t)
+{
+    cak_experiment *x = t->x;
+    int64_t first = (int64_t)t->batch * x->batch[0], n = cak_min64(x->batch[0], x->loader.items - first);
+    int which = n == x->batch[0] ? 0 : 1;
+    uint64_t draw = t->step * t->runs_per_batch;
+    if (!t->data->ops->read_batch(t->data->loader, t->d, (int64_t)t->epoch, first, (int)n, t->port)) return false;
+    for (int i = 0; i < x->n_phases; i++)
+        for (int64_t k = 0; k < x->phase[i].repeat; k++)
+            if (!phase_step(t, &x->phase[i], &x->phase[i].step[which], draw++)) return false;
+    return true;
+}
+
+/* ---- checkpoints ---- */
+
+static void describe_state(trainer *t)
+{
+    cak_experiment *x = t->x;
+    cak_arena *a = x->arena;
+    int n = x->n_params, k = 0, c = 0;
+    for (int i = 0; i < x->n_phases; i++) n += 2 * x->phase[i].n_params;
+    cak_ckpt_array *array = cak_arena_alloc(a, ((size_t)n + 1) * sizeof *array);
+    cak_ckpt_counter *counter = cak_arena_alloc(a, ((size_t)x->n_phases + 8) * sizeof *counter);
+    for (int i = 0; i < x->n_params; i++)
+        array[k++] = (cak_ckpt_array){ cak_arena_print(a, "param/%s", x->param[i].name), x->param[i].shape, x->param[i].value };
+    for (int i = 0; i < x->n_phases; i++) {
+        cak_phase *p = &x->phase[i];
+        for (int j = 0; j < p->n_params; j++) {
+            const cak_parameter *q = &x->param[p->param[j]];
+            array[k++] = (cak_ckpt_array){ cak_arena_print(a, "opt/%s/v/%s", p->name, q->name), q->shape, p->adam.v[j] };
+            if (p->adam.m[j])
+                array[k++] = (cak_ckpt_array){ cak_arena_print(a, "opt/%s/m/%s", p->name, q->name), q->shape, p->adam.m[j] };
+        }
+        counter[c++] = (cak_ckpt_counter){ cak_arena_print(a, "opt/%s/step", p->name), &p->adam.step };
+    }
+    counter[c++] = (cak_ckpt_counter){ "epoch", &t->epoch };
+    counter[c++] = (cak_ckpt_counter){ "batch", &t->batch };
+    counter[c++] = (cak_ckpt_counter){ "step", &t->step };
+    counter[c++] = (cak_ckpt_counter){ "metrics/steps", &t->rec.count.steps };
+    counter[c++] = (cak_ckpt_counter){ "metrics/epochs", &t->rec.count.epochs };
+    cak_pair *id = cak_arena_alloc(a, 2 * sizeof *id);
+    char *digest = cak_arena_alloc(a, 33);
+    cak_config_digest(x->config, digest);
+    id[0] = (cak_pair){ "config", digest };
+    id[1] = (cak_pair){ "data", t->data->digest };
+    t->state = (cak_ckpt_state){ array, counter, t->rec.sums, id, k, c, t->rec.n_sums, 2 };
+}
+
+static bool save_checkpoint(trainer *t)
+{
+    t->rec.count = cak_metrics_counted(t->metrics);
+    if (!cak_metrics_sync(t->d, t->metrics) || !cak_ckpt_save(t->d, t->run->dir, t->step, &t->state)) return false;
+    cak_log_print(t->log, "checkpoint at step %llu", (unsigned long long)t->step);
+    return cak_ckpt_prune(t->d, t->run->dir, (int)t->x->train.keep, CAK_CKPT_NONE);
+}
+
+static bool due(int64_t every, uint64_t now) { return every > 0 && now % (uint64_t)every == 0; }
+
+/* ---- the loop ---- */
+
+static bool finish_epoch(trainer *t)
+{
+    char line[512];
+    cak_record_epoch(&t->rec, t->x);
+    if (!cak_metrics_epoch(t->d, t->metrics, t->epoch, t->step, wall(t), t->rec.epoch_value)) return false;
+    snprintf(line, sizeof line, "epoch %llu/%lld %s", (unsigned long long)t->epoch + 1, (long long)t->x->train.epochs,
+             cak_record_line(&t->rec));
+    cak_log_print(t->log, "%s", line);
+    cak_progress_line(line);
+    cak_record_clear(&t->rec);
+    t->epoch++;
+    t->batch = 0;
+    cak_experiment_schedules(t->x, (int64_t)t->epoch);
+    return !due(t->x->train.every_epochs, t->epoch) || save_checkpoint(t);
+}
+
+typedef enum outcome { TO_END, STOPPED, BROKEN } outcome;
+
+static outcome run_loop(trainer *t, const cak_train_options *o)
+{
+    const cak_experiment *x = t->x;
+    uint64_t per_epoch = batches_per_epoch(x), limit = (uint64_t)x->train.epochs * per_epoch, done = 0;
+    if (x->train.max_steps && (uint64_t)x->train.max_steps < limit) limit = (uint64_t)x->train.max_steps;
+    cak_experiment_schedules(t->x, (int64_t)t->epoch);
+    cak_progress_start(o->progress, "train", (int64_t)limit);
+    while (t->step < limit) {
+        if (!train_batch(t)) return BROKEN;
+        if (!cak_metrics_step(t->d, t->metrics, t->step, t->epoch, t->batch, wall(t), t->rec.step_value)) return BROKEN;
+        cak_record_add(&t->rec);
+        t->step++;
+        t->batch++;
+        cak_progress_show((int64_t)t->step, cak_record_line(&t->rec));
+        bool epoch_end = t->batch == per_epoch;
+        if (epoch_end && !finish_epoch(t)) return BROKEN;
+        if (!epoch_end && due(x->train.every_steps, t->step) && !save_checkpoint(t)) return BROKEN;
+        if (stop_signal || (o->stop_after && ++done >= (uint64_t)o->stop_after && t->step < limit)) return STOPPED;
+    }
+    return TO_END;
+}
+
+static bool open_run(trainer *t, const cak_train_options *o)
+{
+    uint64_t step = CAK_CKPT_NONE;
+    describe_state(t);
+    if (!cak_io_need_space(t->d, t->run->dir, (uint64_t)(t->x->train.keep + 1) * cak_ckpt_size(&t->state) + (64 << 20)))
+        return false;
+    if (o->resume && !cak_ckpt_resume(t->d, t->run->dir, &t->state, &step)) return false;
+    t->log = cak_log_open(t->d, t->run->dir);
+    if (!t->log) return false;
+    cak_metrics_count none = { 0, 0 }, *keep = o->resume ? step == CAK_CKPT_NONE ? &none : &t->rec.count : NULL;
+    t->metrics = cak_metrics_open(t->d, t->run->dir, t->rec.step_fields, t->rec.epoch_fields, keep);
+    if (!t->metrics || !cak_run_start(t->d, t->run)) return false;
+    if (!o->resume) return true;
+    cak_log_print(t->log, "resumed at step %llu", (unsigned long long)t->step);
+    return cak_metrics_event(t->d, t->metrics, "resume", t->step, wall(t), NULL);
+}
+
+/* Write how the run ended. A run that stops or diverges keeps its state. */
+static int close_run(trainer *t, outcome how)
+{
+    cak_run_end end = { CAK_RUN_FINISHED, CAK_EXIT_OK, NULL };
+    bool diverged = t->diverged.phase != NULL;
+    if (how != BROKEN && !save_checkpoint(t)) how = BROKEN;
+    if (how == STOPPED) end = (cak_run_end){ CAK_RUN_INTERRUPTED, CAK_EXIT_STOPPED, NULL };
+    if (how == BROKEN)
+        end = (cak_run_end){ diverged ? CAK_RUN_DIVERGED : CAK_RUN_FAILED, cak_diag_exit(t->d), diverged ? &t->diverged : NULL };
+    if (diverged && t->metrics) {
+        cak_metrics_event(t->d, t->metrics, "diverged", t->step, wall(t), t->diverged.term);
+        if (cak_io_mkdirs(t->d, cak_run_path(t->run, "snapshot"))) {
+            cak_metrics_write_ring(t->d, t->metrics, cak_run_path(t->run, "snapshot/ring.jsonl"));
+            cak_ckpt_write(t->d, cak_run_path(t->run, "snapshot/state.safetensors"), &t->state);
+        }
+    }
+    if (t->log)
+        cak_log_print(t->log, "%s, exit code %d, %llu steps", cak_run_state_name(end.state), end.exit_code,
+                      (unsigned long long)t->step);
+    if (t->metrics) cak_metrics_close(t->metrics);
+    if (t->log) cak_log_close(t->log);
+    if (!cak_run_finish(t->d, t->run, &end) && end.exit_code == CAK_EXIT_OK) end.exit_code = cak_diag_exit(t->d);
+    return end.exit_code;
+}
+
+int cak_train(cak_experiment *x, const cak_batches *data, real *const *port, cak_run *run, const cak_train_options *o)
+{
+    trainer t = { .x = x, .d = x->diag, .data = data, .port = port, .run = run, .started = cak_seconds() };
+    for (int i = 0; i < x->n_phases; i++) t.runs_per_batch += (uint64_t)x->phase[i].repeat;
+    t.grad = cak_arena_alloc(x->arena, ((size_t)x->n_params + 1) * sizeof *t.grad);
+    cak_record_open(&t.rec, x);
+    catch_signals();
+    outcome how = open_run(&t, o) ? run_loop(&t, o) : BROKEN;
+    cak_progress_end();
+    return close_run(&t, how);
+}
