@@ -8,12 +8,12 @@
 #include "graph/real.h"
 #include "graph/shape.h"
 
-typedef enum cak_dtype {
-    CAK_F32,
-    CAK_F64,
-    CAK_I64,
-    CAK_U8
-} cak_dtype; /* written by us; the reader also takes F16, BF16, I32 and lists others */
+#ifdef CAK_DOUBLE
+#define CAK_REAL_DTYPE "F64"
+#else
+#define CAK_REAL_DTYPE "F32"
+#endif
+
 typedef struct cak_tensor {
     const char *name;
     const char *dtype; /* "F32" ... as in the file */
@@ -33,14 +33,19 @@ typedef struct cak_tensors { /* the contents of a file */
     int n_meta;
 } cak_tensors;
 
-/* NULL after recording CAK_E4009 (malformed) or CAK_E4002 (unreadable). Files with a "crc32c" metadata entry written by us are verified. */
+/* NULL after recording CAK_E4009 (malformed, or the checksum is wrong) or CAK_E4002 (unreadable). Files of ours carry the metadata
+** entries "cak" (format version) and "xxh3", a digest of the whole file with the digits of the digest itself taken as zeros. */
 cak_tensors *cak_tensors_load(cak_arena *a, cak_diag *d, const char *path);
 const cak_tensor *cak_tensors_find(const cak_tensors *t, const char *name);
 const char *cak_tensors_meta(const cak_tensors *t, const char *key); /* NULL when absent */
-/* Elements as real (F32, F64, F16, BF16, I64, I32 are converted); `out` has room for cak_shape_size(&t->shape). */
+/* Elements as real, converted; CAK_E2005 for the 8-bit floats, which have no standard meaning here. `out` has room for cak_shape_size(&t->shape). */
 bool cak_tensor_read(cak_diag *d, const cak_tensor *t, real *out);
 
-/* Written atomically (cak_io_replace); data start at a multiple of 64; metadata gets a checksum over everything else. */
+/* Written atomically (cak_io_replace); data start at a multiple of 64; "cak" and "xxh3" are added to the metadata, the caller gives
+** neither. Names of tensors and keys are ours: [A-Za-z0-9_.\-/]{1,256}, unique; CAK_E4001 otherwise. */
 bool cak_tensors_save(cak_diag *d, const char *path, const cak_tensor *tensor, int n, const cak_pair *meta, int n_meta);
+
+bool cak_tensor_at(const cak_tensor *t, int64_t i, double *out); /* one element; false for the 8-bit floats */
+size_t cak_dtype_size(const char *dtype);                        /* bytes of an element, 0 when the type is not known */
 
 #endif
