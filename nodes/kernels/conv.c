@@ -124,6 +124,7 @@ static void pick_padded(const loop *l, real *to, const real *row, int64_t at, in
 static void pack_strip(const loop *l, const cak_run *run, int runs, int64_t n, int64_t k0, int64_t k, real *b)
 {
     int64_t nr = l->isa->nr;
+    if (k == 0) return; /* a phase that no tap reaches: the sum is empty */
     if (n % nr) memset(b + n / nr * nr * k, 0, (size_t)(nr * k) * sizeof *b);
     for (int r = 0; r < runs; r++) {
         real *to = b + run[r].at / nr * nr * k + run[r].at % nr;

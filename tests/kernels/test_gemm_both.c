@@ -1,0 +1,74 @@
+/* The matrix product against plain loops, over sizes, instruction sets and thread counts. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "nodes/kernels/gemm.h"
+#include "tests/support/kernel_test.h"
+
+extern const cak_node cak_node_matmul;
+static const char *const isas[] = { "generic", "avx2", "avx512" };
+static const int64_t sizes[][3] = { { 1, 1, 1 },     { 16, 1, 128 },   { 128, 1, 16 }, { 1, 128, 16 }, { 7, 13, 5 },
+                                    { 70, 33, 200 }, { 12, 600, 400 }, { 300, 20, 3 }, { 33, 65, 1 } };
+
+static cak_view product(int size, bool tx, bool ty)
+{
+    const int64_t *n = sizes[size];
+    struct {
+        bool tx, ty;
+    } a = { tx, ty };
+    cak_view x = random_view(tx ? CAK_SHAPE(n[2], n[0]) : CAK_SHAPE(n[0], n[2]), 1);
+    cak_view y = random_view(ty ? CAK_SHAPE(n[1], n[2]) : CAK_SHAPE(n[2], n[1]), 2);
+    cak_view z = empty_view(CAK_SHAPE(n[0], n[1]));
+    run_kernel(&cak_node_matmul, &a, (cak_view[]){ x, y }, 2, z);
+    return z;
+}
+
+static double error_of(cak_view z, int size, bool tx, bool ty)
+{
+    int64_t m = sizes[size][0], n = sizes[size][1], k = sizes[size][2];
+    cak_view x = random_view(CAK_SHAPE(m, k), 1), y = random_view(CAK_SHAPE(k, n), 2);
+    long double *want = calloc((size_t)(m * n), sizeof *want), *scale = calloc((size_t)(m * n), sizeof *scale);
+    for (int64_t i = 0; i < m * n; i++)
+        for (int64_t l = 0; l < k; l++) {
+            long double p = (long double)x.data[tx ? l * m + i / n : i / n * k + l] * y.data[ty ? i % n * k + l : l * n + i % n];
+            want[i] += p, scale[i] += fabsl(p);
+        }
+    double worst = worst_error(z.data, want, scale, m * n);
+    free(want), free(scale);
+    return worst;
+}
+
+START_TEST(test_values)
+{
+    for (int i = 0; i < 3; i++)
+        for (int s = 0; s < (int)(sizeof sizes / sizeof *sizes) && cak_isa_set(isas[i]); s++)
+            for (int t = 0; t < 4; t++) {
+                double e = error_of(product(s, t & 1, t & 2), s, t & 1, t & 2);
+                ck_assert_msg(e <= (sizeof(real) == 4 ? 3e-6 : 4e-15), "%s, size %d, transposition %d: %.2e", isas[i], s, t, e);
+            }
+    release_views();
+}
+END_TEST
+
+START_TEST(test_same_bits)
+{
+    int threads = cak_threads();
+    for (int s = 0; s < (int)(sizeof sizes / sizeof *sizes); s++) {
+        cak_view first[3];
+        for (int i = 0; i < 3; i++) {
+            if (!cak_isa_set(isas[i])) continue;
+            first[i] = product(s, false, false);
+            for (int t = 1; t <= 3; t++) {
+                cak_threads_set(t);
+                ck_assert_msg(same_bits(first[i], product(s, false, false)), "%s, size %d, %d threads", isas[i], s, t);
+            }
+            cak_threads_set(threads);
+        }
+        if (cak_isa_set("avx512")) ck_assert(same_bits(first[1], first[2]));
+    }
+    release_views();
+}
+END_TEST
+
+SUITE(gemm, test_values, test_same_bits)
