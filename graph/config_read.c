@@ -268,11 +268,8 @@ bool cak_config_name(cak_diag *d, const char *name, cak_pos at, const char *what
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
     size_t n = strlen(name), good = strspn(name, letters);
     if (!dots && strcspn(name, ".") < good) good = strcspn(name, ".");
-    if (n > NAME_MAX_BYTES)
-        return cak_error(d, CAK_E1205, at, "the name of %s is longer than %d characters", what, NAME_MAX_BYTES);
+    if (n > NAME_MAX_BYTES) return cak_error(d, CAK_E1205, at, "a %s name has at most %d characters", what, NAME_MAX_BYTES);
     if (n && good == n && !strchr("-.", name[0])) return true;
-    return cak_error(
-        d, CAK_E1205, at,
-        "'%s' cannot be the name of %s; names have letters, digits, '_', '-'%s and start with a letter, digit or '_'", name, what,
-        dots ? ", '.'" : "");
+    return cak_error(d, CAK_E1205, at, "'%s' is no %s name: letters, digits, '_', '-'%s; the first is a letter, a digit or '_'",
+                     name, what, dots ? ", '.'" : "");
 }

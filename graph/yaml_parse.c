@@ -11,7 +11,8 @@
 typedef struct reader {
     cak_arena *a;
     cak_diag *d;
-    const char *file;
+    const char *file, *text;
+    size_t size;
     yaml_parser_t parser;
     cak_yaml *open[CAK_YAML_MAX_DEPTH]; /* collections around the next event */
     cak_yaml *last[CAK_YAML_MAX_DEPTH]; /* their last children */
@@ -31,6 +32,20 @@ static cak_pos place(const reader *r, yaml_mark_t from, yaml_mark_t to)
 
 static cak_pos place_of(const reader *r, const yaml_event_t *e) { return place(r, e->start_mark, e->end_mark); }
 
+static cak_pos place_of_byte(const char *file, const char *text, size_t offset)
+{
+    cak_pos at = { file, 1, 1, 1 };
+    for (size_t i = 0; i < offset;) {
+        uint32_t cp;
+        int bytes = cak_utf8_next(text + i, offset - i, &cp);
+        bool line_end = text[i] == '\n' || (text[i] == '\r' && text[i + 1] != '\n');
+        at.line += line_end;
+        at.col = line_end ? 1 : at.col + 1;
+        i += bytes ? (size_t)bytes : 1;
+    }
+    return at;
+}
+
 /* ---- errors of syntax ---- */
 
 static const struct {
@@ -46,6 +61,16 @@ static const struct {
     { "found unexpected end of stream", "; a quote is not closed" },
 };
 
+/* A place that libyaml reports; one at the end of the text is moved back to the last thing written. */
+static cak_pos place_of_problem(const reader *r, yaml_mark_t mark)
+{
+    cak_pos at = place(r, mark, mark), end = place_of_byte(r->file, r->text, r->size);
+    if (at.line < end.line || (at.line == end.line && at.col < end.col)) return at;
+    size_t n = r->size;
+    while (n && strchr(" \t\r\n", r->text[n - 1])) n--;
+    return place_of_byte(r->file, r->text, n);
+}
+
 static void syntax_error(reader *r)
 {
     const yaml_parser_t *p = &r->parser;
@@ -53,8 +78,8 @@ static void syntax_error(reader *r)
     const char *problem = p->problem ? p->problem : "malformed text", *fix = "";
     for (size_t i = 0; i < sizeof fixes / sizeof *fixes; i++)
         if (!strcmp(problem, fixes[i].problem)) fix = fixes[i].fix;
-    cak_error(r->d, CAK_E1002, place(r, p->problem_mark, p->problem_mark), "%s%s", problem, fix);
-    if (p->context) cak_note(r->d, place(r, p->context_mark, p->context_mark), "%s", p->context);
+    cak_error(r->d, CAK_E1002, place_of_problem(r, p->problem_mark), "%s%s", problem, fix);
+    if (p->context) cak_note(r->d, place_of_problem(r, p->context_mark), "%s", p->context);
 }
 
 /* ---- events ---- */
@@ -229,11 +254,11 @@ static void read_event(reader *r, const yaml_event_t *e)
     }
 }
 
-static void read_events(reader *r, const char *text, size_t n)
+static void read_events(reader *r)
 {
     if (!yaml_parser_initialize(&r->parser)) cak_out_of_memory(0, "libyaml");
     yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, n);
+    yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->text, r->size);
     for (bool end = false; !end && !r->stop;) {
         yaml_event_t e;
         if (!next_event(r, &e)) break;
@@ -245,20 +270,6 @@ static void read_events(reader *r, const char *text, size_t n)
 }
 
 /* ---- whole texts ---- */
-
-static cak_pos place_of_byte(const char *file, const char *text, size_t offset)
-{
-    cak_pos at = { file, 1, 1, 1 };
-    for (size_t i = 0; i < offset;) {
-        uint32_t cp;
-        int bytes = cak_utf8_next(text + i, offset - i, &cp);
-        bool line_end = text[i] == '\n' || (text[i] == '\r' && text[i + 1] != '\n');
-        at.line += line_end;
-        at.col = line_end ? 1 : at.col + 1;
-        i += bytes ? (size_t)bytes : 1;
-    }
-    return at;
-}
 
 static bool check_text(cak_diag *d, const char *file, const char *text, size_t n)
 {
@@ -281,8 +292,8 @@ cak_yaml *cak_yaml_parse_shown(cak_arena *a, cak_diag *d, const char *file, cons
     cak_diag_source(d, file, shown);
     if (!check_text(d, file, text, n)) return NULL;
     int before = cak_diag_errors(d);
-    reader r = { .a = a, .d = d, .file = cak_arena_text(a, file) };
-    read_events(&r, text, n);
+    reader r = { .a = a, .d = d, .file = cak_arena_text(a, file), .text = text, .size = n };
+    read_events(&r);
     if (cak_diag_errors(d) > before) return NULL;
     if (r.root && !(cak_yaml_null(r.root) && !r.root->text[0])) return r.root;
     return cak_error(d, CAK_E1001, (cak_pos){ .file = file }, "empty configuration"), NULL;
