@@ -23,3 +23,11 @@ double cak_sum_block(const real *x, int64_t n)
     for (int k = 0; k < 8; k++) sum += lane[k];
     return sum;
 }
+
+#ifdef __SSE__
+#include <xmmintrin.h>
+
+void cak_flush_denormals(void) { _mm_setcsr(_mm_getcsr() | 0x8040); /* FTZ | DAZ */ }
+#else
+void cak_flush_denormals(void) {}
+#endif

@@ -30,4 +30,7 @@ static inline int64_t cak_max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
 double cak_sum_block(const real *x, int64_t n); /* sum of one block in a fixed order (eight lanes, then the lanes) */
 
+/* Denormal numbers count as zero from here on, in this thread and those it starts: they would slow training down without changing it. */
+void cak_flush_denormals(void);
+
 #endif

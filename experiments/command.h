@@ -1,0 +1,41 @@
+/* The command line: one function per verb, and what they share. stdout carries results, stderr diagnostics and progress. */
+#ifndef CAK_COMMAND_H
+#define CAK_COMMAND_H
+
+#include "experiments/experiment.h"
+
+typedef struct cak_command {
+    const char *name, *usage, *doc;    /* usage: what follows the verb */
+    int (*run)(int argc, char **argv); /* argv[0] is the verb; returns the exit code */
+} cak_command;
+extern const cak_command cak_commands[]; /* ends with a row without name */
+
+int cak_cmd_check(int argc, char **argv);
+int cak_cmd_config(int argc, char **argv);
+int cak_cmd_nodes(int argc, char **argv);
+int cak_cmd_graph(int argc, char **argv);
+int cak_cmd_preprocess(int argc, char **argv);
+int cak_cmd_train(int argc, char **argv);
+int cak_cmd_resume(int argc, char **argv);
+int cak_cmd_inspect(int argc, char **argv);
+int cak_cmd_ls(int argc, char **argv);
+int cak_cmd_show(int argc, char **argv);
+
+/* Options of a verb: "--name VALUE" or "--name" in any place; everything else is positional. */
+typedef struct cak_option {
+    const char *name, *value, *doc; /* value: what is called in help, NULL for a flag */
+    const char **text;              /* set to the value, or to "" for a flag */
+} cak_option;
+
+/* Returns the number of positional arguments moved to the front of argv[1..], or -1 after --help or an error (exit code in *code). */
+int cak_options(int argc, char **argv, const cak_option *options, const char *positional, const char *doc, int *code);
+bool cak_option_int(const char *name, const char *text, int64_t min, int64_t max, int64_t *out); /* E5001 on stderr */
+
+int cak_usage(const char *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* message on stderr; returns 2 */
+
+/* Load a configuration with overrides argv[1..n-1]; prints all diagnostics and returns NULL on error. */
+cak_config *cak_command_config(cak_diag *d, int n, char **arg);
+/* Print diagnostics to stderr, close, and return the exit code. */
+int cak_command_end(cak_diag *d, int code);
+
+#endif

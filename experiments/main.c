@@ -1,0 +1,74 @@
+/* cak: the command line. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "experiments/command.h"
+#include "graph/par.h"
+
+const cak_command cak_commands[] = {
+    { "train", "CONFIG [key=value ...]", "train a model as a configuration says; prints the run directory", cak_cmd_train },
+    { "resume", "RUN", "go on with a stopped or killed run, bit for bit as if it had not stopped", cak_cmd_resume },
+    { "check", "CONFIG [key=value ...]", "check a configuration, shapes and gradients included, without reading data",
+      cak_cmd_check },
+    { "config", "CONFIG [key=value ...]", "print the resolved configuration", cak_cmd_config },
+    { "nodes", "[TYPE]", "list the node types, or explain one", cak_cmd_nodes },
+    { "graph", "CONFIG [key=value ...]", "show the graph of a phase as text, dot or svg", cak_cmd_graph },
+    { "preprocess", "CONFIG [key=value ...]", "read the audio, prepare and cache the spectrograms", cak_cmd_preprocess },
+    { "ls", "[DIR ...]", "list runs", cak_cmd_ls },
+    { "show", "RUN", "describe a run", cak_cmd_show },
+    { "inspect", "FILE", "list the tensors of a safetensors file", cak_cmd_inspect },
+    { 0 },
+};
+
+static int help(FILE *f, int code)
+{
+    fprintf(f, "cak %s: a laboratory for conditioned audio effects\n\nusage: cak COMMAND ...\n\n", CAK_VERSION);
+    for (const cak_command *c = cak_commands; c->name; c++) fprintf(f, "  %-11s %-24s %s\n", c->name, c->usage, c->doc);
+    fprintf(
+        f,
+        "\n'cak COMMAND --help' explains one.  Exit codes: 0 ok, 2 usage, 3 configuration, 4 data, 5 diverged, 6 input/output,\n"
+        "7 memory, 8 run directory in use, 9 checkpoint, 70 bug, 75 stopped and resumable, 130 forced.\n");
+    return code;
+}
+
+/* File descriptors 0 to 2 must exist, so that no data file takes their place. */
+static void open_standard_files(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) exit(CAK_EXIT_IO);
+}
+
+static int finish(int code)
+{
+    if ((fflush(stdout) || ferror(stdout)) && code == CAK_EXIT_OK) {
+        fprintf(stderr, "cak: error: standard output cannot be written [E4001]\n");
+        return CAK_EXIT_IO;
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    open_standard_files();
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    cak_flush_denormals();
+    if (argc < 2) return help(stderr, CAK_EXIT_USAGE);
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+        return finish(help(stdout, CAK_EXIT_OK));
+    if (!strcmp(argv[1], "--version")) return printf("cak %s (%s)\n", CAK_VERSION, CAK_REAL_NAME), finish(CAK_EXIT_OK);
+    const char *names[32];
+    int n = 0;
+    for (const cak_command *c = cak_commands; c->name; c++) {
+        names[n++] = c->name;
+        if (!strcmp(c->name, argv[1])) return finish(c->run(argc - 1, argv + 1));
+    }
+    const char *near = cak_suggest(argv[1], names, n);
+    fprintf(stderr, "cak: error: unknown command '%s'%s%s%s [E5001]\n", argv[1], near ? "; did you mean '" : "", near ? near : "",
+            near ? "'?" : "");
+    return CAK_EXIT_USAGE;
+}
