@@ -45,6 +45,7 @@ typedef struct cak_run {
     cak_arena *arena;
     struct json_t *doc; /* contents of run.json */
     int lock;
+    double wall, cpu; /* clocks when the run was started, s */
 } cak_run;
 
 /* Make the directory, take the lock, write run.json in state `created`. NULL after recording the error (nothing is left behind). */
@@ -52,6 +53,8 @@ cak_run *cak_run_create(cak_diag *d, const cak_run_spec *spec);
 /* Open an existing run to go on with it: takes the lock, removes temporary files of a killed writer, refuses symbolic links.
 ** The caller looks at run->state. E4011 no run directory, E4004 in use. */
 cak_run *cak_run_open(cak_diag *d, const char *dir);
+/* Look at a run from outside: no lock, nothing is changed; only reading functions may follow. state may be CAK_RUN_CRASHED. */
+cak_run *cak_run_peek(cak_diag *d, const char *dir);
 void cak_run_close(cak_run *run); /* releases the lock; the state stays what it is; NULL is fine */
 
 const char *cak_run_path(const cak_run *run, const char *name); /* dir/name, in the run's arena */
