@@ -124,7 +124,8 @@ static bool is_self(const cak_yaml *entry) { return entry->kind == CAK_YAML_SCAL
 /* Is the shape of the list right? Entries are names, {group: option} and _self_, which must be there when there are others. */
 static bool check_defaults(cak_composer *c, const cak_yaml *list)
 {
-    if (list->kind != CAK_YAML_LIST) return cak_error(c->d, CAK_E1102, list->pos, "`defaults` is a list: [model: cak, _self_]");
+    if (list->kind != CAK_YAML_LIST)
+        return cak_error(c->d, CAK_E1102, list->key_pos, "`defaults` is a list: [model: cak, _self_]");
     const cak_yaml *self = NULL;
     int before = cak_diag_errors(c->d);
     cak_yaml_each (e, list) {
@@ -139,7 +140,7 @@ static bool check_defaults(cak_composer *c, const cak_yaml *list)
         self = e;
     }
     if (list->n && !self)
-        cak_error(c->d, CAK_E1102, list->pos,
+        cak_error(c->d, CAK_E1102, list->key_pos,
                   "`defaults` does not say where this file itself goes; add `- _self_` (as last entry, so that this file wins)");
     return cak_diag_errors(c->d) == before;
 }
@@ -218,7 +219,8 @@ static cak_yaml *compose_file(cak_composer *c, const char *path, cak_pos named, 
     c->file[c->n_files++] = (cak_composed){ path, self.real, NULL };
     cak_yaml *root = cak_yaml_load(c->a, c->d, path);
     cak_yaml *list = cak_yaml_get(root, "defaults");
-    return c->file[me].tree = list ? merge_defaults(c, root, list, &self) : root;
+    cak_yaml *tree = list ? merge_defaults(c, root, list, &self) : root;
+    return c->file[me].tree = tree; /* the array may have moved while the defaults were read */
 }
 
 cak_yaml *cak_compose(cak_composer *c, const char *path)

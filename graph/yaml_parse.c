@@ -120,7 +120,11 @@ static void refuse_decorations(reader *r, const yaml_event_t *e)
     cak_pos at = place(r, e->start_mark, e->start_mark);
     if (anchor)
         cak_error(r->d, CAK_E1003, at, "anchors and aliases are not supported: '&%s'; write ${path.to.key} instead", anchor);
-    if (tag) cak_error(r->d, CAK_E1003, at, "tags are not supported: '%s'; the type follows from the key", tag);
+    if (!tag) return;
+    static const char core[] = "tag:yaml.org,2002:"; /* what libyaml makes of "!!" */
+    bool short_form = !strncmp((const char *)tag, core, sizeof core - 1);
+    cak_error(r->d, CAK_E1003, at, "tags are not supported: '%s%s'; the type follows from the key", short_form ? "!!" : "",
+              (const char *)tag + (short_form ? sizeof core - 1 : 0));
 }
 
 /* Scalars decode escapes, so their characters are checked again. */
