@@ -126,17 +126,16 @@ static void pack_strip(const loop *l, const cak_run *run, int runs, int64_t n, i
     int64_t nr = l->isa->nr;
     if (k == 0) return; /* a phase that no tap reaches: the sum is empty */
     if (n % nr) memset(b + n / nr * nr * k, 0, (size_t)(nr * k) * sizeof *b);
-    for (int r = 0; r < runs; r++) {
-        real *to = b + run[r].at / nr * nr * k + run[r].at % nr;
-        int64_t top = l->v.step * run[r].row + l->v.at, left = l->h.step * run[r].column + l->h.at;
-        const real *image = l->x + run[r].sample * l->channels * l->v.in * l->h.in;
-        place p = place_of(l, k0);
-        for (int64_t i = 0; i < k; i++, to += nr, next_place(l, &p)) {
-            int64_t y = top + p.v * l->v.at_every;
+    place p = place_of(l, k0);
+    for (int64_t i = 0; i < k; i++, b += nr, next_place(l, &p)) /* one channel at a time: long reads from few pages */
+        for (int r = 0; r < runs; r++) {
+            real *to = b + run[r].at / nr * nr * k + run[r].at % nr;
+            int64_t y = l->v.step * run[r].row + l->v.at + p.v * l->v.at_every;
+            int64_t x = l->h.step * run[r].column + l->h.at + p.h * l->h.at_every;
+            int64_t row = ((run[r].sample * l->channels + p.channel) * l->v.in + y) * l->h.in;
             if (y < 0 || y >= l->v.in) memset(to, 0, (size_t)run[r].n * sizeof *to);
-            else pick_padded(l, to, image + (p.channel * l->v.in + y) * l->h.in, left + p.h * l->h.at_every, run[r].n);
+            else pick_padded(l, to, l->x + row, x, run[r].n);
         }
-    }
 }
 
 static void unpack_strip(const loop *l, const cak_run *run, int runs, const real *c)
