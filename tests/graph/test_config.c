@@ -99,6 +99,8 @@ START_TEST(winners_carry_their_place)
     cak_yaml *lr = cak_yaml_path(c->root, "hp.lr"), *n = cak_yaml_path(c->root, "hp.n");
     ck_assert_str_eq(lr->pos.file, cak_arena_print(a, "%s/main.yaml", dir));
     ck_assert_int_eq(lr->pos.line, 3);
+    ck_assert_str_eq(lr->key_pos.file, lr->pos.file);
+    ck_assert_int_eq(lr->key_pos.line, 3);
     ck_assert_str_eq(lr->remark, "replaces the value given here");
     ck_assert_str_eq(lr->remark_pos.file, base);
     ck_assert_int_eq(lr->remark_pos.line, 2);
@@ -259,6 +261,7 @@ START_TEST(references_are_replaced)
     file("main.yaml", "a: 1\nb: ${a}\nc: see ${d}\nd: 'x: y'\n");
     resolves("a: [2]\nb: [2]\nc: \"see x: y\"\nd: \"x: y\"\n", RESOLVE("a=[2]"));
     resolves("a: 1\nb: z 1\nc: \"see x: y\"\nd: \"x: y\"\n", RESOLVE("b=z ${a}", "c='see ${d}'"));
+    resolves("a: [2]\nb: [2]\nc: \"see x #y\"\nd: \"x #y\"\n", RESOLVE("a=[2]", "d='x #y'"));
     setenv("CAK_TEST_NUMBER", "0.5", 1), setenv("CAK_TEST_TEXT", "a: b", 1), unsetenv("CAK_TEST_UNSET");
     file("main.yaml",
          "a: ${env:CAK_TEST_NUMBER}\nb: ${env:CAK_TEST_TEXT}\nc: ${env:CAK_TEST_UNSET,7}\nd: x${env:CAK_TEST_UNSET,}y\n"
@@ -601,6 +604,10 @@ START_TEST(tables_go_wrong)
     }
     cak_diag_clear(d);
     fails(cak_config_read(a, d, NULL, rows, &s, "test", NULL, NULL) ? "nothing" : NULL, CAK_E1204, "needs the key 'lr'");
+    cak_diag_clear(d);
+    static const cak_attr no_limits[] = { { ROW(lr, CAK_NUM) }, { .kind = CAK_END } };
+    fails(cak_config_read(a, d, scalar("{lr: inf}"), no_limits, &s, "test", NULL, NULL) ? "inf" : NULL, CAK_E1202,
+          "a number, got 'inf'");
     cak_diag_clear(d);
     ck_assert(!cak_config_read(a, d, scalar("{n: x, lr: x, on: x}"), rows, &s, "test", NULL, NULL));
     ck_assert_int_eq(cak_diag_errors(d), 3);
