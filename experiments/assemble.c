@@ -184,8 +184,22 @@ static bool build_batch(cak_experiment *x, int which)
     return ok;
 }
 
+/* Forget an earlier build: one for shapes alone may come before the data are there. */
+static void forget_build(cak_experiment *x)
+{
+    for (int i = 0; i < x->n_phases; i++)
+        for (int k = 0; k < 2; k++) {
+            cak_graph_close((cak_graph *)x->phase[i].step[k].graph);
+            x->phase[i].step[k] = (cak_step){ 0 };
+        }
+    for (int i = 0; i < x->n_graphs; i++) cak_graph_close(x->graphs[i]);
+    x->n_graphs = 0;
+    x->slab_bytes = 0;
+}
+
 bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader)
 {
+    forget_build(x);
     x->loader = *loader;
     x->port_name = cak_arena_alloc(x->arena, ((size_t)loader->n_ports + 1) * sizeof *x->port_name);
     for (int i = 0; i < loader->n_ports; i++) x->port_name[i] = cak_arena_print(x->arena, "batch.%s", loader->port[i].name);

@@ -1,7 +1,9 @@
 /* Read the sections of a configuration into an experiment. */
 #include "experiments/experiment.h"
 
+#include <limits.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct reader {
@@ -380,6 +382,15 @@ static const char *dir_of(cak_arena *a, const char *path)
     return slash ? cak_arena_print(a, "%.*s", (int)(slash - path), path) : ".";
 }
 
+/* Relative paths are relative to the configuration; absolute ones keep their meaning when the resolved text is used elsewhere. */
+static void make_absolute(reader *r, cak_yaml *n)
+{
+    if (!n || n->kind != CAK_YAML_SCALAR || !n->text[0] || n->text[0] == '/') return;
+    char full[PATH_MAX];
+    const char *path = cak_arena_print(r->x->config->arena, "%s/%s", r->x->base_dir, n->text);
+    n->text = realpath(path, full) ? cak_arena_text(r->x->config->arena, full) : path;
+}
+
 cak_experiment *cak_experiment_open(cak_config *c)
 {
     static const char *const known[] = { "version", "name",  "description", "tags",  "seed",    "hp",        "data", "schedules",
@@ -388,8 +399,10 @@ cak_experiment *cak_experiment_open(cak_config *c)
     cak_experiment *x = cak_arena_alloc(a, sizeof *x);
     *x = (cak_experiment){ .config = c, .diag = c->diag, .arena = a, .base_dir = dir_of(a, c->path) };
     reader r = { x, a, c->diag, true };
+    make_absolute(&r, cak_yaml_get(c->root, "init_from"));
     read_head(&r, c->root);
     x->data = section(&r, c->root, "data", CAK_YAML_MAP, true);
+    EACH(n, x->data) make_absolute(&r, cak_yaml_get(n, "path"));
     x->modules = section(&r, c->root, "modules", CAK_YAML_MAP, false);
     x->nodes = section(&r, c->root, "graph", CAK_YAML_MAP, false);
     read_schedules(&r, section(&r, c->root, "schedules", CAK_YAML_MAP, false));
