@@ -1,12 +1,13 @@
 /* log.txt of a run. */
 #include "experiments/log.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "experiments/provenance.h"
+#include "experiments/visible.h"
 #include "graph/arena.h"
 #include "graph/io.h"
 
@@ -36,28 +37,18 @@ void cak_log_close(cak_logger *log)
     cak_arena_close(log->a);
 }
 
-/* Append `text` to `line` with control characters as \xNN; returns the new length. */
-static int add_visible(char *line, int n, const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-        if (*p < 0x20 || *p == 0x7f) n += snprintf(line + n, 5, "\\x%02x", *p);
-        else line[n++] = (char)*p;
-    return n;
-}
-
 void cak_log_print(cak_logger *log, const char *fmt, ...)
 {
-    char text[MAX_MESSAGE], line[4 * MAX_MESSAGE + 64];
+    char text[MAX_MESSAGE], now[32];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
 
-    char now[32];
-    int n = snprintf(line, sizeof line, "%s ", cak_utc(time(NULL), now));
-    n = add_visible(line, n, text);
-    line[n++] = '\n';
+    cak_arena *a = cak_arena_open("log line");
+    const char *line = cak_arena_print(a, "%s %s\n", cak_utc(time(NULL), now), cak_visible(a, text));
     cak_diag *ignored = cak_diag_open();
-    cak_io_append(ignored, log->fd, log->path, line, (size_t)n);
+    cak_io_append(ignored, log->fd, log->path, line, strlen(line));
     cak_diag_close(ignored);
+    cak_arena_close(a);
 }

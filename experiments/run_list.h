@@ -29,4 +29,7 @@ const char *const *cak_run_find(cak_arena *a, cak_diag *d, const char *root, int
 /* Regular files below a directory, sorted by name. */
 const cak_run_file *cak_run_files(cak_arena *a, cak_diag *d, const char *dir, int *n);
 
+struct json_t;
+struct json_t *cak_run_json(const cak_run_info *r); /* run.json with dir, derived state, size, epoch, step and last metrics */
+
 #endif

@@ -1,0 +1,145 @@
+/* Finding and describing run directories from outside. */
+#include "experiments/run_list.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "graph/io.h"
+
+enum { MAX_DEPTH = 8 };
+
+typedef struct walk { /* what is collected below a directory */
+    cak_arena *a;
+    cak_diag *d;
+    const char **dir;
+    cak_run_file *file;
+    int n, cap;
+} walk;
+
+/* ---- finding ---- */
+
+static void find(walk *w, const char *dir, int depth)
+{
+    if (cak_io_exists(cak_arena_print(w->a, "%s/run.json", dir))) {
+        w->dir = cak_arena_grow(w->a, w->dir, &w->cap, w->n + 1, sizeof *w->dir);
+        w->dir[w->n++] = dir;
+        return;
+    }
+    int n;
+    const cak_io_entry *entry = cak_io_list(w->a, w->d, dir, &n);
+    for (int i = 0; i < n; i++)
+        if (entry[i].kind == CAK_IO_DIR && entry[i].name[0] != '.' && depth < MAX_DEPTH)
+            find(w, cak_arena_print(w->a, "%s/%s", dir, entry[i].name), depth + 1);
+}
+
+const char *const *cak_run_find(cak_arena *a, cak_diag *d, const char *root, int *n)
+{
+    walk w = { .a = a, .d = d };
+    find(&w, cak_arena_text(a, root), 0);
+    *n = w.n;
+    return w.dir;
+}
+
+/* ---- files ---- */
+
+static void collect(walk *w, const char *dir, const char *below, int depth)
+{
+    int n;
+    const cak_io_entry *entry = cak_io_list(w->a, w->d, dir, &n);
+    for (int i = 0; i < n; i++) {
+        const char *name = cak_arena_print(w->a, "%s%s", below, entry[i].name);
+        if (entry[i].kind == CAK_IO_DIR && depth < MAX_DEPTH)
+            collect(w, cak_arena_print(w->a, "%s/%s", dir, entry[i].name), cak_arena_print(w->a, "%s/", name), depth + 1);
+        if (entry[i].kind != CAK_IO_FILE) continue;
+        w->file = cak_arena_grow(w->a, w->file, &w->cap, w->n + 1, sizeof *w->file);
+        w->file[w->n++] = (cak_run_file){ name, entry[i].size };
+    }
+}
+
+const cak_run_file *cak_run_files(cak_arena *a, cak_diag *d, const char *dir, int *n)
+{
+    walk w = { .a = a, .d = d };
+    collect(&w, dir, "", 0);
+    *n = w.n;
+    return w.file;
+}
+
+/* ---- describing ---- */
+
+static int64_t seconds_of(const char *utc)
+{
+    struct tm tm = { 0 };
+    return utc && strptime(utc, "%Y-%m-%dT%H:%M:%SZ", &tm) ? timegm(&tm) : 0;
+}
+
+static int64_t newest(const cak_metrics_table *t, const char *name)
+{
+    int c = cak_metrics_column(t, name);
+    return t->n_rows && c >= 0 ? (int64_t)t->value[c] : -1;
+}
+
+static uint64_t total_size(cak_arena *a, cak_diag *d, const char *dir)
+{
+    int n;
+    uint64_t size = 0;
+    const cak_run_file *file = cak_run_files(a, d, dir, &n);
+    for (int i = 0; i < n; i++) size += file[i].size;
+    return size;
+}
+
+static const char *copy(cak_arena *a, const char *text) { return text ? cak_arena_text(a, text) : NULL; }
+
+static cak_run_info *describe(cak_arena *a, cak_diag *d, const cak_run *run)
+{
+    cak_run_info *info = cak_arena_alloc(a, sizeof *info);
+    *info = (cak_run_info){ .dir = copy(a, run->dir), .id = copy(a, run->id), .name = copy(a, run->name), .state = run->state };
+    info->config_hash = copy(a, cak_run_text(run, "config_hash"));
+    info->seed = (uint64_t)json_integer_value(json_object_get(run->doc, "seed"));
+    info->created = seconds_of(json_string_value(json_object_get(json_object_get(run->doc, "time"), "created")));
+    size_t n = json_dumpb(run->doc, NULL, 0, JSON_REAL_PRECISION(15));
+    char *json = cak_arena_alloc(a, n + 1);
+    json_dumpb(run->doc, json, n, JSON_REAL_PRECISION(15));
+    info->json = json;
+    cak_io_locked(cak_run_path(run, "run.lock"), &info->holder);
+    info->size = total_size(a, d, run->dir);
+    info->last = cak_metrics_last(a, d, run->dir, "epoch");
+    const cak_metrics_table *step = cak_metrics_last(a, d, run->dir, "step");
+    if (!info->last || !step) return NULL;
+    info->epoch = newest(info->last, "epoch");
+    info->step = newest(step, "step");
+    return info;
+}
+
+cak_run_info *cak_run_describe(cak_arena *a, cak_diag *d, const char *dir)
+{
+    cak_run *run = cak_run_peek(d, dir);
+    cak_run_info *info = run ? describe(a, d, run) : NULL;
+    cak_run_close(run);
+    return info;
+}
+
+/* ---- as JSON ---- */
+
+static json_t *metrics_json(const cak_metrics_table *t)
+{
+    json_t *json = json_object();
+    for (int c = 0; t->n_rows && c < t->n_names; c++) {
+        json_t *value = json_real(t->value[c]); /* NULL for NaN and infinity, which JSON does not have */
+        json_object_set_new(json, t->name[c], value ? value : json_null());
+    }
+    return json;
+}
+
+json_t *cak_run_json(const cak_run_info *r)
+{
+    json_t *json = json_loads(r->json, 0, NULL);
+    json_object_set_new(json, "state", json_string(cak_run_state_name(r->state)));
+    json_object_set_new(json, "dir", json_string(r->dir));
+    json_object_set_new(json, "size", json_integer((json_int_t)r->size));
+    json_object_set_new(json, "epoch", r->epoch < 0 ? json_null() : json_integer(r->epoch));
+    json_object_set_new(json, "step", r->step < 0 ? json_null() : json_integer(r->step));
+    json_object_set_new(json, "metrics", metrics_json(r->last));
+    return json;
+}
