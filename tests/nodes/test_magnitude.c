@@ -29,7 +29,7 @@ END_TEST
 START_TEST(test_gradient_at_zero)
 {
     graph_case c = { .yaml = "nodes: {y: {type: magnitude, inputs: [x]}, d: {type: grad, inputs: [sum(y), x]},"
-                             " dd: {type: grad, inputs: [sum(mul(d, d)), x]}}" };
+                             " dd: {type: grad, inputs: [sum(square(d)), x]}}" };
     c.in[0] = (graph_input){ .name = "x", .shape = CAK_SHAPE(1, 2, 1, 2) };
     const char *outs[] = { "d", "dd" };
     for (int k = 0; k < 2; k++) {

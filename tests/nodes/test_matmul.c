@@ -48,9 +48,12 @@ START_TEST(test_errors)
 }
 END_TEST
 
+#define W CAK_ROWS_SHARED
+#define S CAK_ROWS_SAMPLE
+#define M CAK_ROWS_MIXED
+
 START_TEST(test_rows)
 {
-    enum { W = CAK_ROWS_SHARED, S = CAK_ROWS_SAMPLE, M = CAK_ROWS_MIXED };
     /* by [x is per sample][y is per sample][tx][ty] */
     static const cak_rows want[2][2][2][2] = { { { { W, W }, { W, W } }, { { W, M }, { W, M } } },
                                                { { { S, S }, { W, W } }, { { M, M }, { W, M } } } };
