@@ -33,6 +33,15 @@ static bool is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Make one directory unless it is there; false with errno set. */
+static bool make_one(const char *path)
+{
+    if (is_dir(path) || mkdir(path, 0777) == 0) return true;
+    if (errno != EEXIST) return false;
+    errno = ENOTDIR; /* unless somebody else has just made it */
+    return is_dir(path);
+}
+
 bool cak_io_mkdirs(cak_diag *d, const char *path)
 {
     cak_arena *a = cak_arena_open("directory name");
@@ -43,8 +52,7 @@ bool cak_io_mkdirs(cak_diag *d, const char *path)
         p += strcspn(p, "/");
         char end = *p;
         *p = '\0';
-        if (*part && !is_dir(part) && mkdir(part, 0777) != 0 && (errno != EEXIST || !is_dir(part)))
-            ok = failed(d, CAK_E4001, "make directory", part);
+        if (*part && !make_one(part)) ok = failed(d, CAK_E4001, "make directory", part);
         *p = end;
     }
     cak_arena_close(a);
