@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Training on synthetic sounds: same bits for any thread count, after kills and stops; outcomes and exit codes.
+source "$(dirname "$0")/lib.sh" "$1"
+config=configs/tiny/synth.yaml
+train() { "$cak" train $config --progress none "$@"; }
+
+a=$(train --run-dir "$work/a" --threads 2 2>"$work/err") || { fail "train"; cat "$work/err"; }
+for file in run.json config.yaml overrides.txt graph.txt plan.txt data.json metrics.jsonl metrics.csv log.txt; do
+    [ -s "$work/a/$file" ] || [ "$file" = overrides.txt ] || fail "$file is missing or empty"
+done
+grep -q '"state": "finished"' "$work/a/run.json" || fail "state is not finished"
+grep -q '"nonfinite"' "$work/a/metrics.jsonl" && fail "a metric is not finite"
+
+# the resolved configuration reproduces the run; so do other thread counts
+for n in 1 3; do
+    "$cak" train "$work/a/config.yaml" --progress none --threads $n --run-dir "$work/t$n" >/dev/null 2>"$work/err" || { fail "train with $n threads"; cat "$work/err"; }
+    same "$(values "$work/a")" "$(values "$work/t$n")" "metrics differ with $n threads"
+    cmp -s "$work/a"/ckpt/*"$(ls "$work/a/ckpt" | tail -1)" "$work/t$n/ckpt/$(ls "$work/t$n/ckpt" | tail -1)" || fail "checkpoints differ with $n threads"
+done
+
+# stopped on purpose twice (once in the middle of an epoch), then resumed to the end
+train --run-dir "$work/s" --stop-after 2 >/dev/null 2>&1
+[ $? -eq 75 ] || fail "a stop is not exit code 75"
+grep -q '"state": "interrupted"' "$work/s/run.json" || fail "state is not interrupted"
+"$cak" resume "$work/s" --stop-after 3 --threads 1 >/dev/null 2>&1
+[ $? -eq 75 ] || fail "a second stop is not exit code 75"
+"$cak" resume "$work/s" --threads 3 >/dev/null 2>"$work/err" || { fail "resume"; cat "$work/err"; }
+same "$(values "$work/a")" "$(values "$work/s" | grep -v '"event"')" "metrics differ after stop and resume"
+cmp -s "$work/a/ckpt/$(ls "$work/a/ckpt" | tail -1)" "$work/s/ckpt/$(ls "$work/s/ckpt" | tail -1)" || fail "checkpoints differ after stop and resume"
+expect 0 "is finished" "$cak" resume "$work/s"
+
+# killed at several moments
+for wait in 0.02 0.05 0.1 0.2; do
+    rm -rf "$work/k"
+    "$cak" train $config --progress none --run-dir "$work/k" train.checkpoint.every_steps=1 >/dev/null 2>&1 &
+    pid=$!
+    sleep $wait
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    [ -e "$work/k/config.yaml" ] && [ -e "$work/k/run.json" ] || continue
+    "$cak" resume "$work/k" --progress none >/dev/null 2>"$work/err" || { fail "resume after kill at $wait s"; cat "$work/err"; }
+    same "$(values "$work/a")" "$(values "$work/k" | grep -v '"event"')" "metrics differ after a kill at $wait s"
+done
+
+# SIGTERM: checkpoint, exit 75
+"$cak" train $config --progress none --run-dir "$work/term" train.epochs=100000 >/dev/null 2>&1 &
+pid=$!
+sleep 1
+expect 8 "E4004" "$cak" resume "$work/term"
+kill -TERM $pid
+wait $pid
+[ $? -eq 75 ] || fail "SIGTERM is not exit code 75"
+ls "$work/term/ckpt" | grep -q step- || fail "no checkpoint after SIGTERM"
+
+# divergence is an outcome with its own exit code; term, place and state are recorded
+expect 5 "E4008" "$cak" train $config --progress none --run-dir "$work/d" train.guard.abs_loss=0.01
+grep -q '"state": "diverged"' "$work/d/run.json" || fail "state is not diverged"
+grep -q '"term": "gp"' "$work/d/run.json" || fail "the term of the divergence is not recorded"
+[ -s "$work/d/snapshot/state.safetensors" ] && [ -s "$work/d/snapshot/ring.jsonl" ] || fail "no snapshot of the diverged state"
+expect 5 "first value that is not finite" "$cak" train $config --progress none --run-dir "$work/n" hp.lambda_reg=1e30 hp.lr=1e30 train.guard.abs_loss=inf
+
+# directories
+expect 6 "" "$cak" train $config --run-dir "$work/a"
+expect 0 "finished" "$cak" show "$work/a"
+expect 0 "diverged" "$cak" ls "$work"
+expect 0 "param/detector.weight" "$cak" inspect "$work/a/ckpt/$(ls "$work/a/ckpt" | tail -1)"
+expect 0 "" "$cak" train $config --dry-run --run-dir "$work/dry"
+[ ! -e "$work/dry" ] || fail "--dry-run made a run directory"
+finish

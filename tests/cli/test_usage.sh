@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Wrong use of the command line: exit code 2, a message, a suggestion.
+source "$(dirname "$0")/lib.sh" "$1"
+
+expect 2 "usage: cak COMMAND" "$cak"
+expect 0 "usage: cak COMMAND" "$cak" --help
+expect 0 "cak 0." "$cak" --version
+expect 2 "did you mean 'train'?" "$cak" trian
+for verb in train resume check config nodes graph preprocess ls show inspect; do
+    expect 0 "usage: cak $verb" "$cak" "$verb" --help
+    expect 2 "" "$cak" "$verb" --no-such-option
+done
+expect 2 "did you mean --threads?" "$cak" train --thread 2 configs/tiny/synth.yaml
+expect 2 "CONFIG is missing" "$cak" train
+expect 2 "CONFIG is missing" "$cak" check
+expect 2 "needs a value" "$cak" train configs/tiny/synth.yaml --runs
+for bad in 0 -1 1000000 x ""; do expect 2 "E5001" "$cak" train configs/tiny/synth.yaml --threads "$bad"; done
+expect 2 "--progress needs" "$cak" train configs/tiny/synth.yaml --progress fancy
+expect 2 "did you mean 'conv2d'?" "$cak" nodes conv2
+expect 2 "unknown format" "$cak" graph configs/tiny/synth.yaml --format gif
+expect 2 "there is no phase 'crtic'; did you mean 'critic'?" "$cak" graph configs/tiny/synth.yaml --phase crtic
+expect 0 '"name": "cak"' "$cak" nodes cak --json
+expect 0 "y = x + D(x) * c * sigmoid((c - tau) * temperature) * scale" "$cak" nodes cak
+expect 0 "gradient_penalty" "$cak" nodes
+expect 2 "E4011" "$cak" show "$work"
+expect 2 "E4011" "$cak" resume "$work"
+
+"$cak" nodes >/dev/full 2>"$work/err"
+[ $? -eq 6 ] || fail "a full standard output is not exit code 6"
+"$cak" nodes >&- 2>/dev/null || fail "a closed standard output must not matter"
+finish
