@@ -180,10 +180,19 @@ const char *cak__entry_type(cak_builder *b, cak_yaml *node)
     return type->text;
 }
 
+/* Some attributes can be set by C callers alone. */
+static bool made_by_engine(const cak_node *node)
+{
+    for (const cak_attr *row = node->attr; row && row->kind != CAK_END; row++)
+        if (row->kind == CAK_SHAPE_OF) return true;
+    return false;
+}
+
 const cak_node *cak__type_find(cak_builder *b, const char *type, cak_pos at)
 {
     const cak_node *node = cak_node_find(type);
-    if (node) return node;
+    if (node && !made_by_engine(node)) return node;
+    if (node) return cak_error(b->d, CAK_E3001, at, "node type '%s' is made by the engine", type), NULL;
     const char *near = cak_node_suggest(type);
     if (near) cak_error(b->d, CAK_E3001, at, "unknown node type '%s'; did you mean '%s'?", type, near);
     else cak_error(b->d, CAK_E3001, at, "unknown node type '%s'; `cak nodes` lists all", type);

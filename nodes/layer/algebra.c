@@ -47,11 +47,12 @@ CAK_NODE(lerp) = {
 static void concat_expand(cak_graph *g, const cak_site *s, cak_ref *out)
 {
     int64_t axis = *(const int64_t *)s->attr;
-    if (axis >= s->in_shape[0].rank || s->in_shape[0].rank != s->in_shape[1].rank) {
-        cak_fail(g, "concat needs two tensors of one rank and an axis of theirs");
-        return;
-    }
-    out[0] = cak_concat(g, s->in[0], s->in[1], (int)axis);
+    const cak_shape *x = &s->in_shape[0], *y = &s->in_shape[1];
+    char a[CAK_SHAPE_TEXT], b[CAK_SHAPE_TEXT];
+    bool fits = x->rank == y->rank && axis < x->rank;
+    for (int i = 0; i < x->rank && fits; i++) fits = i == axis || x->dim[i] == y->dim[i];
+    if (fits) out[0] = cak_concat(g, s->in[0], s->in[1], (int)axis);
+    else cak_fail(g, "%s and %s cannot be joined along axis %lld", cak_shape_text(x, a), cak_shape_text(y, b), (long long)axis);
 }
 
 static const cak_port concat_in[] = { { "x", "any shape", false }, { "y", "the same but for the axis", false }, { 0 } };

@@ -19,11 +19,24 @@ static cak_ref interpolate(cak_graph *g, const cak_site *s, const penalty_attr *
     return cak_add(g, cak_mul(g, alpha, real_x), cak_mul(g, cak_sub(g, cak_const(g, 1), alpha), fake));
 }
 
+/* sqrt of the sum of squares per sample; where that is 0 the gradient is 0, as torch's norm has it, and not 0 / 0. */
+static cak_ref sample_norm(cak_graph *g, cak_ref x)
+{
+    cak_ref sum = cak_flat(g, cak_sum_axes(g, cak_square(g, x), CAK_ALL_AXES & ~1));
+    cak_ref positive = cak_leaky_mask(g, sum, 0);
+    cak_ref safe = cak_add(g, sum, cak_sub(g, cak_const(g, 1), positive));
+    return cak_mul(g, cak_sqrt(g, safe), positive);
+}
+
 static void gradient_penalty_expand(cak_graph *g, const cak_site *s, cak_ref *out)
 {
     const penalty_attr *a = s->attr;
     if (s->in_shape[0].rank < 2) {
         cak_fail(g, "gradient_penalty needs samples [B,...]");
+        return;
+    }
+    if (!cak_is_none(s->in[1]) && !cak_shape_equal(&s->in_shape[0], &s->in_shape[1])) {
+        cak_fail(g, "gradient_penalty needs real and fake samples of one shape");
         return;
     }
     cak_ref x = cak_detach(g, interpolate(g, s, a));
@@ -32,7 +45,7 @@ static void gradient_penalty_expand(cak_graph *g, const cak_site *s, cak_ref *ou
         cak_fail(g, "output '%s' of module '%s' does not depend on its first input", a->output, a->critic->name);
         return;
     }
-    cak_ref norm = cak_sqrt(g, cak_flat(g, cak_sum_axes(g, cak_square(g, gx), CAK_ALL_AXES & ~1)));
+    cak_ref norm = sample_norm(g, gx);
     out[0] = cak_mean(g, cak_square(g, cak_shift(g, norm, -a->target)));
     out[1] = norm;
 }

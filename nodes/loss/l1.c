@@ -4,6 +4,12 @@
 /* y = mean |a - b| over all elements; the paper writes the norm, the author's code takes the mean */
 static void l1_expand(cak_graph *g, const cak_site *s, cak_ref *out)
 {
+    char a[CAK_SHAPE_TEXT], b[CAK_SHAPE_TEXT];
+    if (!cak_shape_equal(&s->in_shape[0], &s->in_shape[1])) { /* broadcasting here is nearly always a mistake */
+        cak_fail(g, "l1 needs equal shapes, got %s and %s", cak_shape_text(&s->in_shape[0], a),
+                 cak_shape_text(&s->in_shape[1], b));
+        return;
+    }
     out[0] = cak_mean(g, cak_abs(g, cak_sub(g, s->in[0], s->in[1])));
 }
 

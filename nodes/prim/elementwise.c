@@ -1,8 +1,7 @@
 /* Element-wise primitives: arithmetic with broadcasting, scalar functions, and their gradients as expressions. */
 #include <math.h>
-#include <string.h>
 
-#include "graph/ops.h"
+#include "graph/graph.h"
 #include "graph/par.h"
 
 static const cak_port x_in[] = { { "x", "any shape", false }, { 0 } };
@@ -125,7 +124,7 @@ RULE(div)
     gin[0] = cak_div(g, gy, s->in[1]);
     gin[1] = cak_neg(g, cak_div(g, cak_mul(g, gy, s->y), s->in[1]));
 }
-/* maximum, minimum: the gradient goes to the input that was chosen; to x where they are equal. */
+/* maximum, minimum: NaN is passed on; the gradient goes to the input that was chosen, to x where they are equal. */
 static cak_ref less(cak_graph *g, cak_ref x, cak_ref y);
 static void choose(cak_graph *g, cak_ref other, cak_ref gy, cak_ref *gin)
 {
@@ -139,11 +138,9 @@ BINARY(add, "sum", "y = x + y", a + b, CAK_DIFF_RULE, add_grad);
 BINARY(sub, "difference", "y = x - y", a - b, CAK_DIFF_RULE, sub_grad);
 BINARY(mul, "product", "y = x * y", a *b, CAK_DIFF_RULE, mul_grad);
 BINARY(div, "quotient", "y = x / y", a / b, CAK_DIFF_RULE, div_grad);
-BINARY(maximum, "larger of two values; torch.maximum", "y = max(x, y)", a < b ? b : a, CAK_DIFF_RULE, maximum_grad);
-BINARY(minimum, "smaller of two values; torch.minimum", "y = min(x, y)", b < a ? b : a, CAK_DIFF_RULE, minimum_grad);
+BINARY(maximum, "larger of two values; torch.maximum", "y = max(x, y)", a < b || b != b ? b : a, CAK_DIFF_RULE, maximum_grad);
+BINARY(minimum, "smaller of two values; torch.minimum", "y = min(x, y)", b < a || b != b ? b : a, CAK_DIFF_RULE, minimum_grad);
 BINARY(less, "comparison; its gradient is zero", "y = 1 where x < y, else 0", a < b, CAK_DIFF_ZERO, NULL);
-
-static cak_ref less(cak_graph *g, cak_ref x, cak_ref y);
 
 /* ---- one input ---- */
 
@@ -214,6 +211,7 @@ RULE(abs) { gin[0] = cak_mul(g, gy, cak_sign(g, s->in[0])); }
 RULE(pow)
 {
     double p = *(const double *)s->attr;
+    if (p == 0) return; /* x^0 is 1, also where x^-1 is infinite */
     gin[0] = cak_mul(g, gy, cak_scale(g, cak_pow(g, s->in[0], p - 1), p));
 }
 static cak_ref clip_mask(cak_graph *g, cak_ref x, const double *limits);
@@ -261,8 +259,6 @@ UNARY(clip, "limit to a range; torch.clamp", "y = min(max(x, lo), hi)",
       clip_attrs, 2 * sizeof(double));
 UNARY(clip_mask, "1 inside a range, 0 outside; its gradient is zero", "y = 1 where lo <= x <= hi, else 0",
       v >= (real)p[0] && v <= (real)p[1] ? 1 : 0, v >= p[0] && v <= p[1], CAK_DIFF_ZERO, NULL, clip_attrs, 2 * sizeof(double));
-
-#include "graph/graph.h"
 
 static cak_ref less(cak_graph *g, cak_ref x, cak_ref y)
 {

@@ -13,19 +13,24 @@ static bool reshape_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 {
     const cak_ints *to = s->attr;
     const cak_shape *x = &s->in_shape[0];
-    int64_t known = 1, size = cak_shape_size(x);
+    int64_t left = cak_shape_size(x); /* elements per row of the axes so far, kept exact by dividing */
     int open = -1;
+    bool fits = true;
     char a[CAK_SHAPE_TEXT];
     *y = (cak_shape){ .rank = to->n };
     if (to->n > CAK_MAX_DIM) return cak_fail(g, "a tensor has at most %d axes", CAK_MAX_DIM);
     for (int i = 0; i < to->n; i++) {
+        if (to->v[i] < -1) return cak_fail(g, "extent %lld of axis %d is negative", (long long)to->v[i], i);
         if (to->v[i] == -1 && open >= 0) return cak_fail(g, "only one axis of a reshape may be -1");
         if (to->v[i] == -1) open = i;
-        else known *= y->dim[i] = to->v[i] > 0 ? to->v[i] : i < x->rank ? x->dim[i] : 1;
+        else y->dim[i] = to->v[i] > 0 ? to->v[i] : i < x->rank ? x->dim[i] : 1;
+        if (i == open) continue;
+        fits = fits && left % y->dim[i] == 0;
+        left /= y->dim[i];
     }
-    if (open >= 0) y->dim[open] = known ? size / known : 0;
-    if (cak_shape_size(y) == size) return true;
-    return cak_fail(g, "%s cannot be reshaped: %lld elements do not fit", cak_shape_text(x, a), (long long)size);
+    if (open >= 0) y->dim[open] = left;
+    if (fits && (open >= 0 || left == 1)) return true;
+    return cak_fail(g, "%s cannot be reshaped: %lld elements do not fit", cak_shape_text(x, a), (long long)cak_shape_size(x));
 }
 
 static void reshape_grad(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin)

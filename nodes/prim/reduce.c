@@ -21,12 +21,11 @@ static bool sum_shape(cak_graph *g, const cak_site *s, cak_shape *y)
     return true;
 }
 
-/* The tensor as [outer, r1, kept, r2]: axis 0 apart, then the longest run of reduced axes at the end, what is reduced before it, the rest.
-** Stage 1 sums r2 (and single r1 axes) into one double per (row, block); stage 2 folds them in order. To stay simple every reduction is
-** brought to the form: sum over the last axes of a row-major tensor, or over leading axes, one group at a time. */
+/* Every reduction is a chain of groups [outer, n, inner] -> [outer, inner], from the last axes to the first; neighbouring axes are one
+** group, but axis 0 stays alone, so that the samples of a batch are folded last and in order. Between groups the sums are double. */
 typedef struct group {
     int64_t outer, n, inner;
-} group; /* [outer, n, inner] -> [outer, inner] */
+} group;
 
 static int find_groups(const cak_shape *x, const cak_ints *axes, group *out)
 {
@@ -35,10 +34,10 @@ static int find_groups(const cak_shape *x, const cak_ints *axes, group *out)
     for (int i = 0; i < axes->n; i++) reduced[axes->v[i]] = true;
     int64_t dim[CAK_MAX_DIM];
     memcpy(dim, x->dim, sizeof dim);
-    for (int i = x->rank - 1; i >= 0; i--) { /* from the last axis to the first: samples are folded last */
+    for (int i = x->rank - 1; i >= 0; i--) {
         if (!reduced[i] || dim[i] == 1) continue;
         int first = i;
-        while (first > 1 && reduced[first - 1]) first--; /* axis 0 stays a group of its own */
+        while (first > 1 && reduced[first - 1]) first--;
         group gr = { 1, 1, 1 };
         for (int j = 0; j < first; j++) gr.outer *= dim[j];
         for (int j = first; j <= i; j++) gr.n *= dim[j];
@@ -54,17 +53,19 @@ enum { FOLD = 256 }; /* columns a thread owns when a sum runs over leading axes 
 
 static int64_t row_blocks(const group *gr) { return gr->inner == 1 ? cak_blocks(gr->n) : 1; }
 
-/* Doubles that hold the results of a group before the next one reads them. */
+/* Doubles that hold what any group leaves for the next one, or the sums of its blocks. */
+static int64_t stage_room(const group *gr, int k)
+{
+    int64_t most = 1;
+    for (int i = 0; i < k; i++) most = cak_max64(most, gr[i].outer * cak_max64(gr[i].inner, row_blocks(&gr[i])));
+    return most;
+}
+
 static size_t sum_scratch(const cak_site *s)
 {
     group gr[CAK_MAX_DIM];
     int k = find_groups(&s->in_shape[0], s->attr, gr);
-    int64_t most = 1;
-    for (int i = 0; i < k; i++) {
-        most = cak_max64(most, gr[i].outer * gr[i].inner);
-        most = cak_max64(most, gr[i].outer * row_blocks(&gr[i]));
-    }
-    return (size_t)most * sizeof(double) * 2;
+    return 2 * (size_t)stage_room(gr, k) * sizeof(double); /* one to read, one to write */
 }
 
 /* [outer, n] -> [outer]: blocks of rows, then blocks in order. */
@@ -104,9 +105,8 @@ static void sum_run(const cak_work *w)
 {
     group gr[CAK_MAX_DIM];
     int k = find_groups(&w->in[0].shape, w->attr, gr);
-    int64_t n = cak_shape_size(&w->y.shape),
-            half = (int64_t)(w->scratch ? sum_scratch(&(cak_site){ .attr = w->attr, .in_shape = { w->in[0].shape } }) / 16 : 0);
-    double *now = w->scratch, *next = now + half;
+    int64_t n = cak_shape_size(&w->y.shape);
+    double *now = w->scratch, *next = now + stage_room(gr, k);
     if (k == 0) {
         memcpy(w->y.data, w->in[0].data, (size_t)n * sizeof(real));
         return;
@@ -163,6 +163,7 @@ static bool expand_shape(cak_graph *g, const cak_site *s, cak_shape *y)
     if (to->n > CAK_MAX_DIM) return cak_fail(g, "a tensor has at most %d axes", CAK_MAX_DIM);
     for (int i = 0; i < to->n; i++) {
         int from = i - (to->n - s->in_shape[0].rank);
+        if (to->v[i] < 0) return cak_fail(g, "extent %lld of axis %d is negative", (long long)to->v[i], i);
         y->dim[i] = to->v[i] > 0 ? to->v[i] : from >= 0 ? s->in_shape[0].dim[from] : 1;
     }
     cak_shape both;

@@ -69,6 +69,8 @@ static bool build(lab *l, const graph_case *c)
         const cak_param_info *p = cak_graph_param(l->g, i);
         leaf *f = add_leaf(l, p->name, p->ref, &p->shape);
         fill(f->x, f->n, (uint64_t)c->seed + 1, p->name, -size, size, 0);
+        for (int k = 0; k < GRAPH_CASE_PARAMS && c->param[k].name; k++)
+            if (!strcmp(c->param[k].name, p->name)) memcpy(f->x, c->param[k].data, (size_t)f->n * sizeof(double));
     }
     return true;
 }

@@ -11,7 +11,7 @@
 #include "graph/build.h"
 #include "tests/support/suite.h"
 
-enum { GRAPH_CASE_INPUTS = 6 };
+enum { GRAPH_CASE_INPUTS = 6, GRAPH_CASE_PARAMS = 4 };
 
 typedef struct graph_input {
     const char *name;
@@ -29,9 +29,13 @@ typedef struct graph_case {
     int seed;
     double h;          /* step of the differences; 0: 1e-4 */
     double param_size; /* parameters are uniform in +-param_size; 0: 0.5 */
+    struct {
+        const char *name;
+        const double *data;
+    } param[GRAPH_CASE_PARAMS]; /* parameters with given values */
 } graph_case;
 
-/* Value of case->out; `*n` elements, static memory good until the next call but one. Fails the test on a diagnostic. */
+/* Value of case->out in static memory that is good until the next call but one. Fails the test on a diagnostic. */
 const real *graph_eval(const graph_case *c, cak_shape *shape);
 
 /* Worst relative error of directional derivatives of order 1 or 2 over several directions (5-point differences). */
