@@ -39,9 +39,8 @@ static void cut(job *j, const cak_shape *ws, const cak_shape *ys)
 
 static int64_t thread_reals(const job *j) { return cak_round_up(CAK_GEMM_K * (j->rows + CAK_GEMM_STEP), CAK_GEMM_STEP); }
 
-size_t cak_conv_dw_scratch(const cak_shape *x, const cak_shape *w, const cak_shape *y)
+size_t cak_conv_dw_scratch(const cak_shape *w, const cak_shape *y)
 {
-    (void)x;
     job j = { 0 };
     cut(&j, w, y);
     int64_t size = j.rows * j.ldc;

@@ -64,6 +64,20 @@ void cak_gemm_panels(const cak_isa *isa, int64_t m, int64_t n, int64_t k, const 
         }
 }
 
+void cak_gemm_pack(const cak_isa *isa, int64_t m, int64_t k, cak_matrix a, real *packed)
+{
+    int64_t tiles = cak_gemm_tiles(isa, m);
+    CAK_PARALLEL_FOR (t, tiles, m * k) {
+        int64_t row = cak_gemm_tile_row(m, tiles, t), rows = cak_gemm_tile_row(m, tiles, t + 1) - row;
+        for (int64_t k0 = 0; k0 < k; k0 += CAK_GEMM_K) {
+            int64_t block = cak_min64(CAK_GEMM_K, k - k0);
+            real *to = packed + m * k0 + row * block;
+            for (int64_t l = 0; l < block; l++)
+                for (int64_t i = 0; i < rows; i++) to[l * rows + i] = a.data[(row + i) * a.row + (k0 + l) * a.column];
+        }
+    }
+}
+
 /* ---- plain product: the longer side of y becomes the columns ---- */
 
 typedef struct product {
@@ -81,20 +95,6 @@ size_t cak_gemm_scratch(int64_t m, int64_t n, int64_t k)
     int64_t rows = cak_min64(m, n), columns = cak_max64(m, n);
     int64_t reals = cak_round_up(rows * k, CAK_GEMM_STEP) + strip_reals(rows, columns) * cak_threads();
     return (size_t)reals * sizeof(real);
-}
-
-static void pack_a(const product *p, const cak_isa *isa)
-{
-    int64_t tiles = cak_gemm_tiles(isa, p->m);
-    CAK_PARALLEL_FOR (t, tiles, p->m * p->k) {
-        int64_t row = cak_gemm_tile_row(p->m, tiles, t), rows = cak_gemm_tile_row(p->m, tiles, t + 1) - row;
-        for (int64_t k0 = 0; k0 < p->k; k0 += CAK_GEMM_K) {
-            int64_t k = cak_min64(CAK_GEMM_K, p->k - k0);
-            real *to = p->packed + p->m * k0 + row * k;
-            for (int64_t l = 0; l < k; l++)
-                for (int64_t i = 0; i < rows; i++) to[l * rows + i] = p->a.data[(row + i) * p->a.row + (k0 + l) * p->a.column];
-        }
-    }
 }
 
 static void pack_b(const product *p, int64_t nr, int64_t from, int64_t n, int64_t k0, int64_t k, real *to)
@@ -127,7 +127,7 @@ void cak_gemm(int64_t m, int64_t n, int64_t k, cak_matrix a, cak_matrix b, real 
     const cak_isa *isa = cak_isa_get();
     int64_t wide = cak_gemm_strip(p.n), each = strip_reals(p.m, p.n);
     real *strips = p.packed + cak_round_up(p.m * k, CAK_GEMM_STEP);
-    pack_a(&p, isa);
+    cak_gemm_pack(isa, p.m, k, p.a, p.packed);
     CAK_PARALLEL_FOR (s, (p.n + wide - 1) / wide, p.m * p.n * k)
         product_strip(&p, isa, s * wide, cak_min64(wide, p.n - s * wide), strips + each * cak_thread());
 }

@@ -44,11 +44,15 @@ int64_t cak_gemm_strip(int64_t n);
 void cak_gemm_panels(const cak_isa *isa, int64_t m, int64_t n, int64_t k, const real *a, const real *b, real *c, int64_t ldc,
                      bool add);
 
-/* y[i, j] = sum over l of a[i, l] * b[l, j]; any strides, in elements. */
 typedef struct cak_matrix {
     const real *data;
-    int64_t row, column; /* strides */
+    int64_t row, column; /* strides, in elements */
 } cak_matrix;
+
+/* Pack m rows of a, blocks of CAK_GEMM_K one after the other: block k0 begins at m * k0. */
+void cak_gemm_pack(const cak_isa *isa, int64_t m, int64_t k, cak_matrix a, real *packed);
+
+/* y[i, j] = sum over l of a[i, l] * b[l, j]. */
 size_t cak_gemm_scratch(int64_t m, int64_t n, int64_t k);
 void cak_gemm(int64_t m, int64_t n, int64_t k, cak_matrix a, cak_matrix b, real *y, void *scratch);
 

@@ -85,9 +85,12 @@ static bool conv2d_dw_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 
 /* ---- kernels ---- */
 
-static size_t conv2d_scratch(const cak_site *s) { return cak_conv_scratch(&s->in_shape[0], &s->in_shape[1], &s->y_shape); }
-static size_t conv2d_dx_scratch(const cak_site *s) { return cak_conv_dx_scratch(&s->y_shape, &s->in_shape[1], &s->in_shape[0]); }
-static size_t conv2d_dw_scratch(const cak_site *s) { return cak_conv_dw_scratch(&s->in_shape[0], &s->y_shape, &s->in_shape[1]); }
+static size_t conv2d_scratch(const cak_site *s) { return cak_conv_scratch(&s->in_shape[1]); }
+static size_t conv2d_dx_scratch(const cak_site *s)
+{
+    return cak_conv_dx_scratch(s->attr, &s->y_shape, &s->in_shape[1], &s->in_shape[0]);
+}
+static size_t conv2d_dw_scratch(const cak_site *s) { return cak_conv_dw_scratch(&s->y_shape, &s->in_shape[1]); }
 
 static void conv2d_run(const cak_work *w)
 {
@@ -154,8 +157,8 @@ static const cak_port one_out[] = { { "y", "result", false }, { 0 } };
         .name = #field, .doc = text, .kind = CAK_INT, .offset = offsetof(conv_attr, c.field), .def = value, .min = low, \
         .max = high, .unit = "samples"                                                                                  \
     }
-#define ROWS                                                                                               \
-    ROW(stride, "step in both directions", 1, 1, 64), ROW(pad, "zeros added on each side", 0, 0, 1 << 20), \
+#define ROWS                                                                                                            \
+    ROW(stride, "step in both directions", 1, 1, CAK_CONV_STRIDE), ROW(pad, "zeros added on each side", 0, 0, 1 << 20), \
         ROW(dilation, "distance between taps", 1, 1, 1 << 20)
 static const cak_attr conv2d_attrs[] = { ROWS, { .kind = CAK_END } };
 static const cak_attr adjoint_attrs[] = {
