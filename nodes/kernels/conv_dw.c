@@ -7,6 +7,7 @@
 
 enum {
     CHUNKS = 16,  /* most chunks of a sample */
+    FOLD = 512,   /* elements that are folded at a time */
     PIXELS = 1024 /* a chunk has about so many pixels or more, so that folding costs little */
 };
 
@@ -128,18 +129,24 @@ static void run_chunk(const job *j, int64_t sample, int64_t chunk, real *partial
     }
 }
 
-/* Chunks of a sample in order, then samples in order. */
+/* Elements from .. from + n - 1 of one sample: its chunks in order, then onto the sum over the samples before it. */
+static void fold_block(const job *j, int64_t sample, int64_t from, int64_t n)
+{
+    double sum[FOLD] = { 0 };
+    int64_t size = j->rows * j->ldc;
+    for (int64_t c = 0; c < j->chunks; c++) {
+        const real *partial = j->partial + (sample * j->chunks + c) * size + from;
+        for (int64_t i = 0; i < n; i++) sum[i] += (double)partial[i];
+    }
+    for (int64_t i = 0; i < n; i++) j->sum[from + i] += (double)(real)sum[i];
+}
+
 static void fold(const job *j, int64_t samples)
 {
     int64_t size = j->rows * j->ldc;
-    CAK_PARALLEL_FOR (block, cak_blocks(size), size * samples * j->chunks) {
-        int64_t from = block * CAK_BLOCK, end = cak_min64(from + CAK_BLOCK, size);
-        for (int64_t b = 0; b < samples; b++)
-            for (int64_t i = from; i < end; i++) {
-                double sum = 0;
-                for (int64_t c = 0; c < j->chunks; c++) sum += (double)j->partial[(b * j->chunks + c) * size + i];
-                j->sum[i] += (double)(real)sum;
-            }
+    CAK_PARALLEL_FOR (block, (size + FOLD - 1) / FOLD, size * samples * j->chunks) {
+        int64_t from = block * FOLD;
+        for (int64_t b = 0; b < samples; b++) fold_block(j, b, from, cak_min64(FOLD, size - from));
     }
 }
 
