@@ -1,5 +1,6 @@
 /* From YAML nodes to graph nodes: names, node entries, memory of what was built. Expressions are in expr.c, modules in module.c. */
 #include "graph/builder.h"
+#include "graph/number.h"
 
 #include <string.h>
 
@@ -58,21 +59,32 @@ static cak_ref node_port(cak_builder *b, const cak__entry *e, const char *name, 
 
 static bool build_entry(cak_builder *b, cak_yaml *node, cak__entry *e);
 
+static cak_yaml *nth_node(const cak_builder *b, int i)
+{
+    cak_yaml *n = b->nodes->child;
+    while (i--) n = n->next;
+    return n;
+}
+
 /* The names on the way from the first visit of `last` to here, for the message about a cycle. */
 static cak_ref report_cycle(cak_builder *b, int last, cak_pos at)
 {
     cak_text_builder chain = { .a = b->a };
     int from = 0;
     while (b->visiting[from] != last) from++;
-    for (int i = from; i < b->n_visiting; i++) {
-        cak_yaml *n = b->nodes->child;
-        for (int k = 0; k < b->visiting[i]; k++) n = n->next;
-        cak_text_add(&chain, "%s -> ", n->key);
-    }
-    cak_yaml *n = b->nodes->child;
-    for (int k = 0; k < last; k++) n = n->next;
-    cak_error(b->d, CAK_E3003, at, "cycle: %s%s", cak_text_done(&chain), n->key);
+    for (int i = from; i < b->n_visiting; i++) cak_text_add(&chain, "%s -> ", nth_node(b, b->visiting[i])->key);
+    cak_error(b->d, CAK_E3003, at, "cycle: %s%s", cak_text_done(&chain), nth_node(b, last)->key);
     return CAK_NONE;
+}
+
+static void build_named(cak_builder *b, cak_yaml *node, int i)
+{
+    cak__entry *e = &b->entry[i];
+    e->state = CAK__VISITING;
+    b->visiting = cak_arena_grow(b->a, b->visiting, &b->cap_visiting, b->n_visiting + 1, sizeof *b->visiting);
+    b->visiting[b->n_visiting++] = i;
+    e->state = build_entry(b, node, e) ? CAK__DONE : CAK__FAILED;
+    b->n_visiting--;
 }
 
 cak_ref cak__builder_name(cak_builder *b, const char *name, cak_pos at)
@@ -84,16 +96,9 @@ cak_ref cak__builder_name(cak_builder *b, const char *name, cak_pos at)
     int i = node_index(b, name, len);
     if (i < 0) return unknown_name(b, name, at), CAK_NONE;
     cak__entry *e = &b->entry[i];
-    cak_yaml *node = b->nodes->child;
-    for (int k = 0; k < i; k++) node = node->next;
+    cak_yaml *node = nth_node(b, i);
     if (e->state == CAK__VISITING) return report_cycle(b, i, at);
-    if (e->state == CAK__NEW) {
-        e->state = CAK__VISITING;
-        b->visiting = cak_arena_grow(b->a, b->visiting, &b->cap_visiting, b->n_visiting + 1, sizeof *b->visiting);
-        b->visiting[b->n_visiting++] = i;
-        e->state = build_entry(b, node, e) ? CAK__DONE : CAK__FAILED;
-        b->n_visiting--;
-    }
+    if (e->state == CAK__NEW) build_named(b, node, i);
     return e->state == CAK__DONE ? node_port(b, e, node->key, dot ? dot + 1 : NULL, at) : CAK_NONE;
 }
 
@@ -216,10 +221,23 @@ static bool build_call(cak_builder *b, cak_yaml *node, cak__entry *e)
     return m->expand(b->g, m, in, n, e->out);
 }
 
+/* A name must be one that expressions can mean. */
+static bool good_name(cak_builder *b, const cak_yaml *node)
+{
+    double v;
+    if (!cak_config_name(b->d, node->key, node->key_pos, "node", false)) return false;
+    if (cak_number_real(node->key, &v) != CAK_NUMBER_MALFORMED)
+        return cak_error(b->d, CAK_E1205, node->key_pos, "'%s' is a number and cannot name a node", node->key);
+    for (int i = 0; i < b->n_bind; i++)
+        if (!strcmp(b->bind[i].name, node->key))
+            return cak_error(b->d, CAK_E1205, node->key_pos, "'%s' is the name of an input and cannot name a node", node->key);
+    return true;
+}
+
 static bool build_entry(cak_builder *b, cak_yaml *node, cak__entry *e)
 {
     static const char *const known[] = { "type", "inputs", NULL };
-    const char *type = cak__entry_type(b, node);
+    const char *type = good_name(b, node) ? cak__entry_type(b, node) : NULL;
     if (!type) return false;
     const char *label = b->prefix[0] ? cak_arena_print(b->a, "%s.%s", b->prefix, node->key) : node->key;
     cak_where old = cak_graph_at(b->g, node->key_pos, label);
@@ -248,13 +266,19 @@ static bool build_entry(cak_builder *b, cak_yaml *node, cak__entry *e)
     return ok;
 }
 
-bool cak_builder_all(cak_builder *b)
+bool cak__build_nodes(cak_builder *b)
 {
     bool ok = true;
-    for (cak_yaml *n = b->nodes ? b->nodes->child : NULL; n; n = n->next) {
-        int i = node_index(b, n->key, strlen(n->key));
-        if (b->entry[i].state == CAK__NEW) cak__builder_name(b, n->key, n->key_pos);
+    int i = 0;
+    for (cak_yaml *n = b->nodes ? b->nodes->child : NULL; n; n = n->next, i++) {
+        if (b->entry[i].state == CAK__NEW) build_named(b, n, i);
         ok = ok && b->entry[i].state == CAK__DONE;
     }
+    return ok;
+}
+
+bool cak_builder_all(cak_builder *b)
+{
+    bool ok = cak__build_nodes(b);
     return cak__modules_check(b) && ok;
 }

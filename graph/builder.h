@@ -28,6 +28,7 @@ struct cak_builder {
     bool repeat;           /* unknown keys were reported when these nodes were first built */
 };
 
+bool cak__build_nodes(cak_builder *b); /* every node, so that the errors of unused ones show too */
 cak_ref cak__builder_name(cak_builder *b, const char *name, cak_pos at);
 const char *cak__entry_type(cak_builder *b, cak_yaml *node);
 const cak_node *cak__type_find(cak_builder *b, const char *type, cak_pos at);

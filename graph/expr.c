@@ -1,10 +1,9 @@
 /* Expressions of inputs: a name, a number, or type(expression, ...). */
-#include <errno.h>
-#include <locale.h>
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 #include "graph/builder.h"
+#include "graph/number.h"
 
 typedef struct parser {
     cak_builder *b;
@@ -54,18 +53,12 @@ static cak_ref parse_call(parser *p, const char *type)
     if (node->attr) cak_attr_defaults(p->b->a, node->attr, attr);
     cak_attr_fill(p->b->g, node->attr, attr);
     cak_where old = cak_graph_at(p->b->g, p->at, p->whole);
+    int params = cak_graph_params(p->b->g);
     if (!cak_apply(p->b->g, node, attr, in, n, out)) out[0] = CAK_NONE;
     cak_graph_restore(p->b->g, old);
+    if (cak_graph_params(p->b->g) > params) /* whose name would they bear? */
+        return bad(p, cak_arena_print(p->b->a, "%s has parameters; give it a node of its own", type));
     return out[0];
-}
-
-static bool number(const char *word, double *v)
-{
-    if (!strchr("0123456789.-", word[0])) return false;
-    char *end;
-    errno = 0;
-    *v = strtod(word, &end); /* the program never leaves the C locale */
-    return *end == 0 && errno == 0 && !strpbrk(word, "xXpPnN");
 }
 
 static cak_ref parse(parser *p)
@@ -83,7 +76,9 @@ static cak_ref parse(parser *p)
         p->depth--;
         return r;
     }
-    if (number(word, &v)) return cak_const(p->b->g, v);
+    cak_number kind = cak_number_real(word, &v);
+    if (kind == CAK_NUMBER_LARGE || kind == CAK_NUMBER_SMALL) return bad(p, "a number is out of range");
+    if (kind == CAK_NUMBER_OK && isfinite(v)) return cak_const(p->b->g, v);
     return cak__builder_name(p->b, word, p->at);
 }
 

@@ -19,26 +19,22 @@ static cak_ref unbroadcast(cak_graph *g, cak_ref gx, const cak_shape *to)
 
 static bool blocks(const cak_value *v) { return v->node->diff == CAK_DIFF_STOP || v->node->diff == CAK_DIFF_ZERO; }
 
+/* A value passes its gradient on when one of its inputs leads to one of x[]. */
+static bool passes_on(const cak_value *v, const bool *path)
+{
+    bool any = false;
+    for (int k = 0; k < v->n_in; k++) any |= path[v->in[k].id];
+    return any && !blocks(v);
+}
+
 /* path[i]: value i depends differentiably on one of x[]. */
 static bool *find_path(cak_graph *g, cak_ref y, const cak_ref *x, int n)
 {
     bool *path = cak_arena_alloc(cak_graph_arena(g), (size_t)y.id + 1);
     for (int i = 0; i < n; i++)
         if (x[i].id <= y.id) path[x[i].id] = true;
-    for (int i = 0; i <= y.id; i++) {
-        const cak_value *v = cak_graph_value(g, (cak_ref){ i });
-        if (blocks(v)) continue;
-        for (int k = 0; k < v->n_in; k++)
-            if (path[v->in[k].id]) path[i] = true;
-    }
+    for (int i = 0; i <= y.id; i++) path[i] |= passes_on(cak_graph_value(g, (cak_ref){ i }), path);
     return path;
-}
-
-static bool is_target(int id, const cak_ref *x, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (x[i].id == id) return true;
-    return false;
 }
 
 /* Apply the rule of value `id` and add the results to the gradients of its inputs. */
@@ -47,8 +43,6 @@ static bool step_back(cak_graph *g, int id, const bool *path, cak_ref *grad)
     cak_value v = *cak_graph_value(g, (cak_ref){ id }); /* a copy: the list may move while the rule appends */
     cak_where old =
         cak_graph_at(g, v.origin, cak_arena_print(cak_graph_arena(g), "d/d(%s)", v.label[0] ? v.label : v.node->name));
-    if (v.node->diff == CAK_DIFF_MISSING)
-        return cak_fail_code(g, CAK_E3301, "node type '%s' has no gradient rule, but a gradient is asked for", v.node->name);
     cak_site s = { .attr = v.attr, .n_in = v.n_in, .y = { id }, .y_shape = v.shape };
     cak_ref gin[CAK_MAX_IN];
     for (int k = 0; k < v.n_in; k++) {
@@ -56,7 +50,8 @@ static bool step_back(cak_graph *g, int id, const bool *path, cak_ref *grad)
         s.in_shape[k] = *cak_shape_of(g, v.in[k]);
         gin[k] = CAK_NONE;
     }
-    v.node->grad(g, &s, grad[id], gin);
+    if (v.node->diff == CAK_DIFF_RULE) v.node->grad(g, &s, grad[id], gin);
+    else cak_fail_code(g, CAK_E3301, "node type '%s' has no gradient rule, but a gradient is asked for", v.node->name);
     for (int k = 0; k < v.n_in; k++) {
         int in = v.in[k].id;
         if (!path[in] || cak_is_none(gin[k])) continue;
@@ -78,7 +73,7 @@ bool cak_gradients(cak_graph *g, cak_ref y, const cak_ref *x, int n, cak_ref *gx
     cak_shape shape = *cak_shape_of(g, y);
     grad[y.id] = cak_expand(g, cak_const(g, 1), &shape);
     for (int id = y.id; id >= 0; id--) {
-        if (cak_is_none(grad[id]) || !path[id] || is_target(id, x, n)) continue;
+        if (cak_is_none(grad[id]) || !passes_on(cak_graph_value(g, (cak_ref){ id }), path)) continue;
         if (!step_back(g, id, path, grad)) return false;
     }
     for (int i = 0; i < n; i++)

@@ -184,7 +184,10 @@ bool cak_graph_infer(cak_graph *g, const cak_value *v, cak_shape *y)
 {
     cak_site s;
     fill_site(g, v, &s);
-    return v->node->shape(g, &s, y);
+    if (!v->node->shape(g, &s, y)) return false;
+    char text[CAK_SHAPE_TEXT];
+    return cak_shape_valid(y) ||
+           cak_fail(g, "a tensor of shape %s has an empty axis or more than 2^40 elements", cak_shape_text(y, text));
 }
 
 void cak_attr_fill(cak_graph *g, const cak_attr *rows, void *attr)
@@ -196,11 +199,17 @@ void cak_attr_fill(cak_graph *g, const cak_attr *rows, void *attr)
     }
 }
 
+/* Texts are copied too: a pass copies attributes out of a graph that may be closed before the new one. */
 static const void *copy_attr(cak_graph *g, const cak_node *node, const void *attr)
 {
-    void *copy = cak_arena_alloc(g->arena, node->attr_size ? node->attr_size : 1);
-    if (attr) memcpy(copy, attr, node->attr_size);
-    else if (node->attr) {
+    char *copy = cak_arena_alloc(g->arena, node->attr_size ? node->attr_size : 1);
+    if (attr) {
+        memcpy(copy, attr, node->attr_size);
+        for (const cak_attr *row = node->attr; row && row->kind != CAK_END; row++) {
+            const char **text = (const char **)(copy + row->offset);
+            if (row->kind == CAK_TEXT && *text) *text = cak_arena_text(g->arena, *text);
+        }
+    } else if (node->attr) {
         cak_attr_defaults(g->arena, node->attr, copy);
         cak_attr_fill(g, node->attr, copy);
     }
@@ -223,10 +232,7 @@ cak_ref cak_append(cak_graph *g, const cak_node *node, const void *attr, const c
     int *slot = table_slot(g, &v);
     if (*slot) return (cak_ref){ *slot - 1 };
     if (g->n >= CAK_MAX_VALUES) return cak_fail_code(g, CAK_E3302, "the graph has more than %d values", CAK_MAX_VALUES), CAK_NONE;
-    if (!cak_graph_infer(g, &v, &v.shape)) {
-        g->failed = true;
-        return CAK_NONE;
-    }
+    if (!cak_graph_infer(g, &v, &v.shape)) return CAK_NONE;
     v.attr = copy_attr(g, node, v.attr);
     v.rows = cak_graph_rows(g, &v);
     g->value = cak_arena_grow(g->arena, g->value, &g->cap, g->n + 1, sizeof *g->value);
@@ -276,7 +282,12 @@ typedef struct leaf_attr { /* ORDER leaf_attr: the same struct in nodes/prim/lea
 
 cak_ref cak_input(cak_graph *g, const char *name, const cak_shape *shape, bool per_sample)
 {
-    leaf_attr a = { cak_arena_text(g->arena, name), *shape, per_sample };
+    leaf_attr a = { name, *shape, per_sample };
+    for (int i = 0; i < g->n; i++) { /* one memory cannot be bound to two shapes */
+        const char *have = cak_value_name(g, (cak_ref){ i });
+        if (have && !strcmp(have, name) && !cak_attr_equal(cak_node_input.attr, g->value[i].attr, &a))
+            return cak_fail(g, "input '%s' exists with another shape", name), CAK_NONE;
+    }
     return cak_append(g, &cak_node_input, &a, NULL, 0);
 }
 
@@ -305,6 +316,7 @@ cak_ref cak_param(cak_graph *g, const char *name, const cak_shape *shape, cak_in
     }
     leaf_attr a = { full, *shape, false };
     cak_ref r = cak_append(g, &cak_node_param, &a, NULL, 0);
+    if (cak_is_none(r)) return r;
     g->param = cak_arena_grow(g->arena, g->param, &g->cap_params, g->n_params + 1, sizeof *g->param);
     g->param[g->n_params++] = (cak_param_info){ full, r, *shape, init, g->where.origin };
     return r;

@@ -66,6 +66,7 @@ static bool expand_nodes(cak_graph *g, const cak_module *m, const cak_ref *in, i
         out[i] = cak_builder_value(&b, o->text, o->pos);
         ok = ok && !cak_is_none(out[i]);
     }
+    if (!k->repeat) ok = cak__build_nodes(&b) && ok;
     k->repeat = true;
     return ok;
 }
@@ -95,6 +96,13 @@ static cak_port *port_list(cak_builder *b, const cak_yaml *list, bool by_key)
     return p;
 }
 
+static bool input_name(cak_builder *b, const cak_yaml *list, const cak_yaml *name)
+{
+    for (const cak_yaml *c = list->child; c != name; c = c->next)
+        if (!strcmp(c->text, name->text)) return cak_error(b->d, CAK_E1205, name->pos, "input '%s' is named twice", name->text);
+    return cak_config_name(b->d, name->text, name->pos, "input", false);
+}
+
 static bool read_subgraph(cak_builder *b, cak_yaml *y, cak_module *m, impl *k)
 {
     static const char *const known[] = { "type", "inputs", "nodes", "outputs", NULL };
@@ -109,6 +117,7 @@ static bool read_subgraph(cak_builder *b, cak_yaml *y, cak_module *m, impl *k)
         ok = cak_error(b->d, CAK_E1201, inputs->pos, "`inputs` of a module is a list of names");
     for (cak_yaml *c = inputs ? inputs->child : NULL; c; c = c->next)
         if (c->kind != CAK_YAML_SCALAR) return cak_error(b->d, CAK_E1201, c->pos, "`inputs` of a module is a list of names");
+        else ok = input_name(b, inputs, c) && ok;
     if (k->nodes && k->nodes->kind != CAK_YAML_MAP) return cak_error(b->d, CAK_E1201, k->nodes->pos, "`nodes` must be a mapping");
     if (!k->outputs || k->outputs->kind != CAK_YAML_MAP || !k->outputs->n || k->outputs->n > CAK_MAX_OUT)
         return cak_error(b->d, CAK_E1204, y->key_pos, "module '%s' needs a `type`, or `outputs`: {name: expression} of 1 to %d",

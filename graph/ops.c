@@ -60,8 +60,9 @@ cak_ref cak_sum_axes(cak_graph *g, cak_ref x, int axes)
 {
     cak_ints list = { 0 };
     const cak_shape *s = cak_shape_of(g, x);
+    bool samples = !cak_is_none(x) && cak_graph_value(g, x)->rows == CAK_ROWS_SAMPLE; /* a batch of one folds too */
     for (int i = 0; i < s->rank; i++)
-        if (axes >> i & 1 && s->dim[i] != 1) list.v[list.n++] = i;
+        if (axes >> i & 1 && (s->dim[i] != 1 || (i == 0 && samples))) list.v[list.n++] = i;
     return list.n ? cak_append(g, &cak_node_reduce_sum, &list, &x, 1) : x;
 }
 

@@ -6,6 +6,7 @@
 #include "graph/plan.h"
 #include "graph/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { ALIGN = 64 };
@@ -88,42 +89,70 @@ static int64_t growth(const planner *q, int id, const int *left)
     const cak_value *v = value(q, id);
     int64_t bytes = (int64_t)value_bytes(q->g, id);
     for (int k = 0; k < v->n_in; k++) {
-        int r = q->root[v->in[k].id], same = 0;
-        for (int j = 0; j <= k; j++) same += q->root[v->in[j].id] == r;
-        int total = 0;
-        for (int j = 0; j < v->n_in; j++) total += q->root[v->in[j].id] == r;
-        if (same == 1 && left[r] == total && !q->pinned[r] && !external(q->g, r)) bytes -= (int64_t)value_bytes(q->g, r);
+        int r = q->root[v->in[k].id], here = 0, before = 0;
+        for (int j = 0; j < v->n_in; j++) {
+            here += q->root[v->in[j].id] == r;
+            before += j < k && q->root[v->in[j].id] == r;
+        }
+        if (!before && left[r] == here && !q->pinned[r] && !external(q->g, r)) bytes -= (int64_t)value_bytes(q->g, r);
     }
     return bytes;
 }
 
-/* List scheduling: of the values that can be computed, take the one after which the least memory is in use. */
+/* Who reads each buffer: users[start[r] .. start[r + 1]), one entry per use; waits[id]: uses by id of what is not computed yet. */
+typedef struct readers {
+    int *start, *users, *waits;
+} readers;
+
+static readers find_readers(planner *q, const int *order, int n)
+{
+    size_t room = (size_t)q->size + 2;
+    readers w = { cak_arena_alloc(q->a, room * sizeof(int)), NULL, cak_arena_alloc(q->a, room * sizeof(int)) };
+    int *fill = cak_arena_alloc(q->a, room * sizeof(int));
+    for (int id = 0; id < q->size; id++) w.start[id + 1] = fill[id + 1] = w.start[id] + q->uses[id];
+    w.users = cak_arena_alloc(q->a, ((size_t)w.start[q->size] + 1) * sizeof(int));
+    for (int t = 0; t < n; t++) {
+        const cak_value *v = value(q, order[t]);
+        for (int k = 0; k < v->n_in; k++) {
+            int r = q->root[v->in[k].id];
+            w.users[fill[r]++] = order[t];
+            w.waits[order[t]] += !external(q->g, r);
+        }
+    }
+    return w;
+}
+
+/* Index in `ready` of the value after which the least memory is in use; the oldest of equals. */
+static int pick(const planner *q, const int *ready, int n, const int *left)
+{
+    int best = 0;
+    int64_t best_growth = growth(q, ready[0], left);
+    for (int i = 1; i < n; i++) {
+        int64_t grow = growth(q, ready[i], left);
+        if (grow < best_growth || (grow == best_growth && ready[i] < ready[best])) best = i, best_growth = grow;
+    }
+    return best;
+}
+
+/* List scheduling: of the values that can be computed, take the one that `pick` finds. */
 static int greedy_order(planner *q, int *order)
 {
+    int n = 0, n_ready = 0, total = creation_order(q, order);
+    readers w = find_readers(q, order, total);
     int *left = cak_arena_alloc(q->a, ((size_t)q->size + 1) * sizeof *left);
-    bool *have = cak_arena_alloc(q->a, (size_t)q->size + 1);
-    int n = 0, total = creation_order(q, order);
-    int *todo = cak_arena_alloc(q->a, ((size_t)total + 1) * sizeof *todo), n_todo = total;
-    memcpy(todo, order, (size_t)total * sizeof *todo);
+    int *ready = cak_arena_alloc(q->a, ((size_t)total + 1) * sizeof *ready);
     memcpy(left, q->uses, (size_t)q->size * sizeof *left);
-    for (int id = 0; id < q->size; id++) have[id] = external(q->g, id);
-    while (n < total) {
-        int best = -1;
-        int64_t best_growth = 0;
-        for (int i = 0; i < n_todo; i++) {
-            const cak_value *v = value(q, todo[i]);
-            bool ready = true;
-            for (int k = 0; k < v->n_in && ready; k++) ready = have[q->root[v->in[k].id]];
-            if (!ready) continue;
-            int64_t grow = growth(q, todo[i], left);
-            if (best < 0 || grow < best_growth) best = i, best_growth = grow;
-        }
-        int id = todo[best];
-        memmove(todo + best, todo + best + 1, (size_t)(--n_todo - best) * sizeof *todo);
+    for (int t = 0; t < total; t++)
+        if (!w.waits[order[t]]) ready[n_ready++] = order[t];
+    while (n_ready) {
+        int best = pick(q, ready, n_ready, left), id = ready[best];
+        ready[best] = ready[--n_ready];
         for (int k = 0; k < value(q, id)->n_in; k++) left[q->root[value(q, id)->in[k].id]]--;
-        have[id] = true;
+        for (int u = w.start[id]; u < w.start[id + 1]; u++)
+            if (!--w.waits[w.users[u]]) ready[n_ready++] = w.users[u];
         order[n++] = id;
     }
+    CAK_CHECK(n == total);
     return n;
 }
 
@@ -173,31 +202,34 @@ static size_t peak_bytes(const cak_buffer *buf, int n_buf, int n, cak_arena *a)
     return (size_t)peak;
 }
 
+static int by_size(const void *a, const void *b)
+{
+    const cak_buffer *x = *(cak_buffer *const *)a, *y = *(cak_buffer *const *)b;
+    return x->bytes != y->bytes ? (x->bytes < y->bytes) - (x->bytes > y->bytes) : (x > y) - (x < y);
+}
+
 /* Large buffers first, each at the lowest offset where it meets no buffer that lives at the same time. Returns the size of the slab. */
 static size_t place_buffers(planner *q, cak_buffer *buf, int n)
 {
-    int *by_size = cak_arena_alloc(q->a, ((size_t)n + 1) * sizeof *by_size);
-    int *placed = cak_arena_alloc(q->a, ((size_t)n + 1) * sizeof *placed), n_placed = 0;
+    cak_buffer **todo = cak_arena_alloc(q->a, ((size_t)n + 1) * sizeof *todo);
+    cak_buffer **placed = cak_arena_alloc(q->a, ((size_t)n + 1) * sizeof *placed);
     size_t slab = 0;
+    for (int i = 0; i < n; i++) todo[i] = &buf[i];
+    qsort(todo, (size_t)n, sizeof *todo, by_size);
     for (int i = 0; i < n; i++) {
-        int k = i;
-        while (k > 0 && buf[by_size[k - 1]].bytes < buf[i].bytes) by_size[k] = by_size[k - 1], k--;
-        by_size[k] = i;
-    }
-    for (int i = 0; i < n; i++) {
-        cak_buffer *b = &buf[by_size[i]];
+        cak_buffer *b = todo[i];
         size_t offset = 0;
-        for (int k = 0; k < n_placed; k++) { /* placed[] is sorted by offset */
-            const cak_buffer *c = &buf[placed[k]];
+        for (int k = 0; k < i; k++) { /* placed[] is sorted by offset */
+            const cak_buffer *c = placed[k];
             if (c->last < b->first || c->first > b->last) continue;
             if (c->offset >= offset + b->bytes) break;
             if (c->offset + c->bytes > offset) offset = c->offset + c->bytes;
         }
         b->offset = offset;
         if (offset + b->bytes > slab) slab = offset + b->bytes;
-        int k = n_placed++;
-        while (k > 0 && buf[placed[k - 1]].offset > offset) placed[k] = placed[k - 1], k--;
-        placed[k] = by_size[i];
+        int k = i;
+        for (; k > 0 && placed[k - 1]->offset > offset; k--) placed[k] = placed[k - 1];
+        placed[k] = b;
     }
     return slab;
 }

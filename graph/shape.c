@@ -11,6 +11,16 @@ int64_t cak_shape_size(const cak_shape *s)
     return n;
 }
 
+bool cak_shape_valid(const cak_shape *s)
+{
+    int64_t room = CAK_MAX_ELEMENTS; /* elements that each row of the axes so far may have */
+    for (int i = 0; i < s->rank; i++) {
+        if (s->dim[i] < 1 || s->dim[i] > room) return false;
+        room /= s->dim[i];
+    }
+    return s->rank >= 0 && s->rank <= CAK_MAX_DIM;
+}
+
 bool cak_shape_equal(const cak_shape *a, const cak_shape *b)
 {
     if (a->rank != b->rank) return false;
