@@ -1,0 +1,82 @@
+/* Writes sound files with libsndfile; reads stage attributes. */
+#include "tests/support/sound_test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "graph/config.h"
+
+static char *path_of(const char *dir, const char *name)
+{
+    static char path[8][512];
+    static int k;
+    char *p = path[k++ % 8];
+    snprintf(p, sizeof path[0], "%s/%s", dir, name);
+    return p;
+}
+
+static SNDFILE *create(const char *path, int format, int rate, int channels)
+{
+    SF_INFO info = { .samplerate = rate, .channels = channels, .format = format };
+    SNDFILE *f = sf_open(path, SFM_WRITE, &info);
+    ck_assert_msg(f != NULL, "%s: %s", path, sf_strerror(NULL));
+    return f;
+}
+
+const char *write_sound(const char *dir, const sound_spec *s)
+{
+    enum { BLOCK = 1024, MAX_CHANNELS = 8 };
+    float x[BLOCK * MAX_CHANNELS];
+    const char *path = path_of(dir, s->name);
+    int rate = s->rate ? s->rate : 44100, channels = s->channels ? s->channels : 1;
+    long n = lround(s->seconds * rate);
+    double hz = s->hz != 0 ? s->hz : 440, level = s->level < 0 ? 0 : s->level > 0 ? s->level : 0.25;
+    SNDFILE *f = create(path, s->format ? s->format : SF_FORMAT_WAV | SF_FORMAT_PCM_16, rate, channels);
+    for (long t = 0; t < n; t += BLOCK) {
+        long m = n - t < BLOCK ? n - t : BLOCK;
+        for (long i = 0; i < m; i++)
+            for (int c = 0; c < channels; c++)
+                x[i * channels + c] = (float)(level * sin(2 * M_PI * hz * (c + 1) * (double)(t + i) / rate));
+        ck_assert_int_eq(sf_writef_float(f, x, m), m);
+    }
+    sf_close(f);
+    return path;
+}
+
+const char *write_samples(const char *dir, const char *name, int rate, const float *x, int n)
+{
+    const char *path = path_of(dir, name);
+    SNDFILE *f = create(path, SF_FORMAT_WAV | SF_FORMAT_FLOAT, rate, 1);
+    ck_assert_int_eq(sf_writef_float(f, x, n), n);
+    sf_close(f);
+    return path;
+}
+
+const char *write_bytes(const char *dir, const char *name, const void *data, size_t n)
+{
+    const char *path = path_of(dir, name);
+    FILE *f = fopen(path, "wb");
+    ck_assert(f && fwrite(data, 1, n, f) == n);
+    fclose(f);
+    return path;
+}
+
+void cut_file(const char *path, double part)
+{
+    struct stat st;
+    ck_assert(stat(path, &st) == 0 && truncate(path, (off_t)((double)st.st_size * part)) == 0);
+}
+
+const void *stage_attr(cak_arena *a, cak_diag *d, const cak_node *node, const char *yaml)
+{
+    void *attr = cak_arena_alloc(a, node->attr_size);
+    cak_yaml *map = cak_yaml_parse(a, d, "test", yaml, strlen(yaml));
+    bool ok = map && cak_config_read(a, d, map, node->attr, attr, node->name, NULL, NULL);
+    if (!ok) cak_diag_print(d, stderr);
+    ck_assert(ok);
+    return attr;
+}
