@@ -26,7 +26,7 @@ enum { CHAINS = 12, ROUNDS = 4000000 };
     typedef real name##_vec __attribute__((vector_size(bytes)));                                                        \
     __attribute__((target(features), optimize("O3", "fp-contract=fast"), noinline)) static double name##_chains(real x) \
     {                                                                                                                   \
-        name##_vec a[CHAINS] = { 0 }, b = { x, x, x }, c = { 1 };                                                       \
+        name##_vec a[CHAINS] = { 0 }, b = { x, x }, c = { 1 };                                                          \
         _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) __asm__("" : "+x"(a[i]));                             \
         for (int r = 0; r < ROUNDS; r++) _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) a[i] = a[i] * b + c; \
         for (int i = 1; i < CHAINS; i++) a[0] += a[i];                                                                  \
