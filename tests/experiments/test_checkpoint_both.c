@@ -29,7 +29,7 @@ static void begin(void)
     d = cak_diag_open();
     dir = temp_dir();
     for (int i = 0; i < 6; i++) w[i] = (real)1 / (real)(i + 3), v[i] = (real)(-i);
-    step = (1ULL << 60) + 1, epoch = 32, best = 0.1;
+    step = (1ULL << 60) + 1, epoch = 32, best = 1.0 / 3;
     array[0] = (cak_ckpt_array){ "param/w", CAK_SHAPE(2, 3), w };
     array[1] = (cak_ckpt_array){ "opt/c/v/w", CAK_SHAPE(6), v };
     counter[0] = (cak_ckpt_counter){ "step", &step };
@@ -99,7 +99,7 @@ START_TEST(a_state_comes_back_exactly)
     forget();
     ck_assert(cak_ckpt_load(d, path_of(12), &state));
     ck_assert(memcmp(w, old_w, sizeof w) == 0 && memcmp(v, old_v, sizeof v) == 0);
-    ck_assert(step == (1ULL << 60) + 1 && epoch == 32 && best == 0.1);
+    ck_assert(step == (1ULL << 60) + 1 && epoch == 32 && best == 1.0 / 3);
     best = (double)INFINITY;
     save(13);
     best = 0;

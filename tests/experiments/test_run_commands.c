@@ -1,0 +1,232 @@
+/* cak ls, cak show, cak inspect: what they print and how they end. */
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "experiments/command.h"
+#include "graph/io.h"
+#include "graph/safetensors.h"
+#include "tests/support/suite.h"
+
+static cak_arena *a;
+static cak_diag *d;
+static const char *root, *out, *err; /* what the command printed */
+
+static void begin(void)
+{
+    a = cak_arena_open("test");
+    d = cak_diag_open();
+    root = temp_dir();
+}
+
+static void end(void)
+{
+    cak_diag_close(d);
+    cak_arena_close(a);
+}
+
+static const char *in(const char *name) { return cak_arena_print(a, "%s/%s", root, name); }
+
+/* Let descriptor `fd` write into a file; returns a copy of what it was. */
+static int redirect(int fd, const char *path)
+{
+    int saved = dup(fd), to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    dup2(to, fd);
+    close(to);
+    return saved;
+}
+
+static void restore(int fd, int saved)
+{
+    dup2(saved, fd);
+    close(saved);
+}
+
+typedef int command(int argc, char **argv);
+
+static int call(command *c, const char *verb, const char *first, const char *second)
+{
+    const char *folder = temp_dir();
+    char *argv[] = { cak_arena_text(a, verb), first ? cak_arena_text(a, first) : NULL, second ? cak_arena_text(a, second) : NULL,
+                     NULL };
+    const char *out_path = cak_arena_print(a, "%s/out", folder), *err_path = cak_arena_print(a, "%s/err", folder);
+    fflush(stdout);
+    int saved_out = redirect(1, out_path), saved_err = redirect(2, err_path);
+    int code = c(1 + (first != NULL) + (second != NULL), argv);
+    fflush(stdout);
+    fflush(stderr);
+    restore(1, saved_out);
+    restore(2, saved_err);
+    out = cak_io_read_all(a, d, CAK_E4002, out_path, 0, NULL);
+    err = cak_io_read_all(a, d, CAK_E4002, err_path, 0, NULL);
+    return code;
+}
+
+static void has(const char *text, const char *part) { ck_assert_msg(strstr(text, part) != NULL, "'%s' lacks '%s'", text, part); }
+
+static void write_text(const char *name, const char *text)
+{
+    const char *path = in(name);
+    cak_io_part part = { text, strlen(text) };
+    ck_assert(cak_io_mkdirs(d, cak_arena_print(a, "%.*s", (int)(strrchr(path, '/') - path), path)));
+    ck_assert(cak_io_replace(d, path, &part, 1));
+}
+
+/* Two runs and a directory whose run.json is broken. */
+static void make_runs(void)
+{
+    static const char doc[] =
+        "{\"schema\":1,\"id\":\"i-%s\",\"name\":\"n\",\"state\":\"%s\",\"seed\":7,\"argv\":[\"cak\",\"train\"],"
+        "\"time\":{\"created\":\"2026-11-24T01:15:02Z\"},\"host\":{\"cpu\":\"fast\\u001b[2J\"},\"parent\":null,"
+        "\"history\":[[\"created\",\"2026-11-24T01:15:02Z\"]]}";
+    write_text("a/run.json", cak_arena_print(a, doc, "a", "finished"));
+    write_text("a/metrics.jsonl", "{\"t\":\"step\",\"step\":50,\"epoch\":1}\n"
+                                  "{\"t\":\"epoch\",\"epoch\":2,\"step\":50,\"wall\":3,\"g_loss\":-0.25,\"c_loss\":null}\n");
+    write_text("b/run.json", cak_arena_print(a, doc, "b", "running"));
+    write_text("c/run.json", "{");
+}
+
+START_TEST(ls_as_a_table)
+{
+    begin();
+    make_runs();
+    ck_assert_int_eq(call(cak_cmd_ls, "ls", root, NULL), CAK_EXIT_OK);
+    has(out, "RUN ");
+    has(out, cak_arena_print(a, "%s  finished          2      50", in("a")));
+    has(out, "g_loss=-0.25 c_loss=nan\n");
+    has(out, cak_arena_print(a, "%s  crashed           -       -", in("b")));
+    ck_assert_ptr_null(strstr(out, "/c "));
+    has(err, "left out: ");
+    ck_assert_int_eq(call(cak_cmd_ls, "ls", in("absent"), NULL), CAK_EXIT_IO);
+    has(err, "No such file");
+    ck_assert_str_eq(out, "");
+    ck_assert_int_eq(call(cak_cmd_ls, "ls", temp_dir(), NULL), CAK_EXIT_OK);
+    has(err, "no runs found");
+    end();
+}
+END_TEST
+
+START_TEST(ls_without_a_directory_looks_into_runs)
+{
+    begin();
+    write_text("runs/x", "");
+    char *before = getcwd(NULL, 0);
+    ck_assert_int_eq(chdir(temp_dir()), 0);
+    ck_assert_int_eq(call(cak_cmd_ls, "ls", NULL, NULL), CAK_EXIT_OK);
+    has(err, "no runs found");
+    ck_assert_int_eq(chdir(root), 0);
+    make_runs();
+    ck_assert_int_eq(rename("a", "runs/a"), 0);
+    ck_assert_int_eq(call(cak_cmd_ls, "ls", NULL, NULL), CAK_EXIT_OK);
+    has(out, "runs/a  finished");
+    ck_assert_int_eq(chdir(before), 0);
+    free(before);
+    end();
+}
+END_TEST
+
+START_TEST(ls_as_json)
+{
+    begin();
+    make_runs();
+    ck_assert_int_eq(call(cak_cmd_ls, "ls", "--json", root), CAK_EXIT_OK);
+    json_t *list = json_loads(out, JSON_REJECT_DUPLICATES, NULL), *first = json_array_get(list, 0);
+    ck_assert_int_eq(json_array_size(list), 2);
+    ck_assert_str_eq(json_string_value(json_object_get(first, "dir")), in("a"));
+    ck_assert_int_eq(json_integer_value(json_object_get(first, "step")), 50);
+    ck_assert(json_real_value(json_object_get(json_object_get(first, "metrics"), "g_loss")) == -0.25);
+    ck_assert(json_is_null(json_object_get(json_object_get(first, "metrics"), "c_loss")));
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 1), "state")), "crashed");
+    ck_assert(json_is_null(json_object_get(json_array_get(list, 1), "epoch")));
+    json_decref(list);
+    ck_assert_int_eq(call(cak_cmd_ls, "ls", "--json", temp_dir()), CAK_EXIT_OK);
+    ck_assert_str_eq(out, "[]\n");
+    end();
+}
+END_TEST
+
+START_TEST(show_a_run)
+{
+    begin();
+    make_runs();
+    ck_assert_int_eq(call(cak_cmd_show, "show", in("a"), NULL), CAK_EXIT_OK);
+    has(out, "state          finished\n");
+    has(out, "host.cpu       fast\\x1b[2J\n");
+    has(out, "argv           cak train\n");
+    has(out, "  created      2026-11-24T01:15:02Z\n");
+    has(out, "  g_loss                            -0.25\n");
+    has(out, "metrics.jsonl\n");
+    ck_assert_ptr_null(strstr(out, "parent"));
+    ck_assert_int_eq(call(cak_cmd_show, "show", in("a"), "--json"), CAK_EXIT_OK);
+    json_t *json = json_loads(out, 0, NULL);
+    ck_assert_int_gt(json_integer_value(json_object_get(json_object_get(json, "files"), "metrics.jsonl")), 100);
+    json_decref(json);
+    ck_assert_int_eq(call(cak_cmd_show, "show", root, NULL), CAK_EXIT_USAGE);
+    has(err, "E4011");
+    ck_assert_int_eq(call(cak_cmd_show, "show", NULL, NULL), CAK_EXIT_USAGE);
+    has(err, "one run directory");
+    end();
+}
+END_TEST
+
+START_TEST(inspect_a_file)
+{
+    begin();
+    static const float w[] = { 1, -2, 4, (float)NAN };
+    const cak_tensor t[] = { { "param/w", "F32", CAK_SHAPE(2, 2), w, sizeof w },
+                             { "none", "F64", CAK_SHAPE(0), w, 0 },
+                             { "odd", "F8_E4M3", CAK_SHAPE(1), w, 1 } };
+    const cak_pair meta = { "note", "a\x1b[2J" };
+    ck_assert(cak_tensors_save(d, in("x"), t, 3, &meta, 1));
+    ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("x"), NULL), CAK_EXIT_OK);
+    has(out, "param/w  F32      [2,2]                           -2             4             1          1\n");
+    has(out, "none     F64      [0]                              -             -             -          0\n");
+    has(out, "odd      F8_E4M3  [1]                              -             -             -          -\n");
+    has(out, "3 tensors, 5 elements\n");
+    has(out, "a\\x1b[2J\n");
+    ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("x"), "--json"), CAK_EXIT_OK);
+    json_t *json = json_loads(out, 0, NULL), *first = json_array_get(json_object_get(json, "tensors"), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(first, "nonfinite")), 1);
+    ck_assert(json_real_value(json_object_get(first, "mean")) == 1);
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(json, "metadata"), "note")), "a\x1b[2J");
+    json_decref(json);
+    end();
+}
+END_TEST
+
+START_TEST(inspect_what_is_no_such_file)
+{
+    begin();
+    write_text("x", "1234567");
+    ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("x"), NULL), CAK_EXIT_CHECKPOINT);
+    has(err, "too short");
+    ck_assert_str_eq(out, "");
+    ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("absent"), NULL), CAK_EXIT_IO);
+    ck_assert_int_eq(call(cak_cmd_inspect, "inspect", NULL, NULL), CAK_EXIT_USAGE);
+    has(err, "one file");
+    end();
+}
+END_TEST
+
+START_TEST(help)
+{
+    begin();
+    static command *const commands[] = { cak_cmd_ls, cak_cmd_show, cak_cmd_inspect };
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(call(commands[i], "verb", "--help", NULL), CAK_EXIT_OK);
+        has(out, "usage: cak verb ");
+        has(out, "--json");
+        ck_assert_int_eq(call(commands[i], "verb", "--jsan", NULL), CAK_EXIT_USAGE);
+        has(err, "--json");
+    }
+    end();
+}
+END_TEST
+
+SUITE(run_commands, ls_as_a_table, ls_without_a_directory_looks_into_runs, ls_as_json, show_a_run, inspect_a_file,
+      inspect_what_is_no_such_file, help)
