@@ -197,8 +197,13 @@ struct cak_reader {
 
 static int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
 
-/* libsndfile 1.2.0 sometimes lands at the wrong place in Vorbis streams, so these are decoded from their start. */
-static bool can_seek(const sound *f) { return f->info.seekable && (f->info.format & SF_FORMAT_SUBMASK) != SF_FORMAT_VORBIS; }
+/* MP3 and Vorbis are decoded from their start: after a seek the first frames of MP3 are muted, because they borrow bits from frames before
+** them, and libsndfile 1.2.0 lands at the wrong place in some Vorbis streams. */
+static bool can_seek(const sound *f)
+{
+    bool vorbis = (f->info.format & SF_FORMAT_SUBMASK) == SF_FORMAT_VORBIS;
+    return f->info.seekable && !vorbis && (f->info.format & SF_FORMAT_TYPEMASK) != SF_FORMAT_MPEG;
+}
 
 /* Where to start decoding for output sample `from`: a frame that coincides with an output sample. */
 static void place(cak_reader *r, const cak_scan *s, int rate, int64_t from)
