@@ -84,6 +84,7 @@ static cak_ref parse(parser *p)
 
 cak_ref cak_builder_value(cak_builder *b, const char *expr, cak_pos at)
 {
+    if (!expr) return CAK_NONE; /* could not be read; reported where it was */
     parser p = { .b = b, .s = expr, .at = at, .whole = expr };
     cak_ref r = parse(&p);
     if (cak_graph_failed(b->g)) {
