@@ -60,7 +60,7 @@ grep -q '"term": "gp"' "$work/d/run.json" || fail "the term of the divergence is
 expect 5 "first value that is not finite" "$cak" train $config --progress none --run-dir "$work/n" hp.lambda_reg=1e30 hp.lr=1e30 train.guard.abs_loss=inf
 
 # directories
-expect 6 "" "$cak" train $config --run-dir "$work/a"
+expect 2 "E5001" "$cak" train $config --run-dir "$work/a"
 expect 0 "finished" "$cak" show "$work/a"
 expect 0 "diverged" "$cak" ls "$work"
 expect 0 "param/detector.weight" "$cak" inspect "$work/a/ckpt/$(ls "$work/a/ckpt" | tail -1)"
