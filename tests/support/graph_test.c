@@ -59,6 +59,12 @@ static bool build(lab *l, const graph_case *c)
         if (in->data) memcpy(f->x, in->data, (size_t)f->n * sizeof(double));
         else fill(f->x, f->n, (uint64_t)c->seed + 1, in->name, in->lo, in->hi, in->gap);
     }
+    if (c->make) {
+        cak_ref in[GRAPH_CASE_INPUTS];
+        for (int i = 0; i < n; i++) in[i] = bind[i].ref;
+        l->y = c->make(l->g, in);
+        return !cak_graph_failed(l->g);
+    }
     cak_yaml *root = cak_yaml_parse(l->a, l->d, "case.yaml", c->yaml, strlen(c->yaml));
     if (!root) return false;
     cak_builder *b = cak_builder_open(l->g, cak_yaml_get(root, "nodes"), cak_yaml_get(root, "modules"), bind, n);

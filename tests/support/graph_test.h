@@ -25,6 +25,7 @@ typedef struct graph_input {
 
 typedef struct graph_case {
     const char *yaml, *out;
+    cak_ref (*make)(cak_graph *g, const cak_ref *in); /* instead of YAML; the inputs in order */
     graph_input in[GRAPH_CASE_INPUTS];
     int seed;
     double h;          /* step of the differences; 0: 1e-4 */
