@@ -174,7 +174,7 @@ END_TEST
 /* A sample alone gives the bits it gives in a batch; the weight gradient of a batch is the sum in double of those of its samples. */
 START_TEST(test_one_sample_at_a_time)
 {
-    problem q = make(3, 2, 50, 47, 5, 4, 4, 2, 1, 1);
+    problem q = make(3, 2, 150, 141, 5, 4, 4, 2, 1, 1); /* several chunks of rows */
     result all = run(&q);
     int64_t nx = cak_shape_size(&q.x.shape) / 3, ng = cak_shape_size(&q.g.shape) / 3, nw = cak_shape_size(&q.w.shape);
     double sum[1000] = { 0 };
