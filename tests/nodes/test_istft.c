@@ -52,6 +52,9 @@ START_TEST(test_default_length)
     c.in[0] = (graph_input){ .name = "x", .shape = CAK_SHAPE(2, 2, 5, 7), .lo = -1, .hi = 1 };
     graph_eval(&c, &shape);
     ck_assert(cak_shape_equal(&shape, &CAK_SHAPE(2, 24)));
+    c.yaml = "nodes: {y: {type: istft, inputs: [x], n_fft: 9, hop: 4}}"; /* an odd frame is padded by 4 on each side */
+    graph_eval(&c, &shape);
+    ck_assert(cak_shape_equal(&shape, &CAK_SHAPE(2, 25)));
     c.yaml = "nodes: {y: {type: istft, inputs: [x], n_fft: 9, hop: 4, center: false}}";
     graph_eval(&c, &shape);
     ck_assert(cak_shape_equal(&shape, &CAK_SHAPE(2, 33)));

@@ -27,6 +27,8 @@ START_TEST(test_attributes)
     const real *y = graph_eval(&c, NULL);
     ck_close(y[0], 0.3979400087 * 0.3979400087, 1e-8);
     ck_close(y[1], 0.6020599913 * 0.6020599913, 1e-8);
+    c.yaml = "nodes: {y: {type: normalise, inputs: [x], alpha: 3, gamma: 1, eps: 0.5, low: 0, high: 1.5}}";
+    ck_close(graph_eval(&c, NULL)[1], 1.3862943611 / 2, 1e-9);
 }
 END_TEST
 
