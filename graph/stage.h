@@ -51,11 +51,6 @@ typedef struct cak_prepared { /* clips after the chain, read one at a time; give
 } cak_prepared;
 
 typedef struct cak_stage_ops {
-    /* what the attributes alone tell, for `cak check`: length and rate of a clip; ports and batch of a loader (clip: shape of the chain's
-    ** result, NULL without source; items 0 when only the data tell) */
-    bool (*describe_source)(cak_diag *d, const void *attr, cak_pos at, cak_source_info *info);
-    bool (*describe_loader)(cak_arena *a, cak_diag *d, const void *attr, cak_pos at, const char *base_dir, const cak_shape *clip,
-                            cak_loader_info *info);
     /* sources */
     void *(*open_source)(cak_arena *a, cak_diag *d, const void *attr, cak_pos at, const char *base_dir, cak_source_info *info);
     bool (*read_clip)(void *src, cak_diag *d, int i, real *out); /* `length` samples: cropped, padded, faded; thread-safe */
