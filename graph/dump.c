@@ -81,10 +81,14 @@ char *cak_dump_dot(cak_arena *a, const cak_graph *g, const cak_ref *out, const c
         "  node [shape=box, style=\"filled,rounded\", fontname=\"sans-serif\", fontsize=10];\n  edge [color=\"#606060\"];\n",
         quoted(a, title));
     for (int id = 0; id < cak_graph_size(g); id++) dot_value(&b, g, id);
-    for (int i = 0; i < n; i++)
-        if (!cak_is_none(out[i]))
-            cak_text_add(&b, "  o%d [shape=ellipse, label=\"%s\", fillcolor=\"#f0f0b0\"]; v%d -> o%d;\n", i,
-                         quoted(a, out_name[i]), out[i].id, i);
+    for (int i = 0; i < n; i++) {
+        if (cak_is_none(out[i])) continue;
+        bool constant = scalar_const(g, out[i].id);
+        cak_text_add(&b, "  o%d [shape=ellipse, label=\"%s%s%s\", fillcolor=\"#f0f0b0\"];", i, quoted(a, out_name[i]),
+                     constant ? "\\n" : "", constant ? attr_text(a, cak_graph_value(g, out[i])) : "");
+        if (!constant) cak_text_add(&b, " v%d -> o%d;", out[i].id, i);
+        cak_text_add(&b, "\n");
+    }
     cak_text_add(&b, "}\n");
     return cak_text_done(&b);
 }
