@@ -6,6 +6,7 @@
 #include "experiments/progress.h"
 #include "graph/config.h"
 #include "graph/stage.h"
+#include "nodes/audio/lib_pairs.h"
 
 typedef struct cak_data_options {
     const char *cache_dir; /* NULL: $XDG_CACHE_HOME/cak or ~/.cache/cak */
@@ -44,12 +45,13 @@ typedef struct cak_data {
 bool cak_data_describe(cak_arena *a, cak_diag *d, cak_yaml *data, const char *base_dir, cak_loader_info *info);
 
 /* Open source, cache and loader; prepare what the cache does not hold. Statistics that `normalise` takes from the corpus (`low`, `high`
-** absent or null) are computed and written into the tree, and relative paths become absolute, so that the saved configuration repeats
-** the run anywhere; what is written lives until the data are closed. NULL after an error. */
+** absent, null or auto) are computed and written into the tree, so that the saved configuration holds the numbers; what is written lives
+** until the data are closed. NULL after an error. */
 cak_data *cak_data_open(cak_diag *d, cak_yaml *data, const char *base_dir, uint64_t seed, const cak_data_options *o);
 void cak_data_close(cak_data *x); /* NULL is fine */
 
 /* Source, files, statistics, pairs, cache as JSON text. */
 const char *cak_data_json(const cak_data *x, cak_arena *a);
+cak_pairs *cak_data_pairs(const cak_data *x); /* of a pair_loader; NULL: another loader */
 
 #endif

@@ -145,7 +145,7 @@ bool cak_corpus_open(cak_arena *a, cak_diag *d, cak_pos at, const cak_corpus_opt
             if (t->scan.peak < SILENCE) cak_warn(d, at, "%s is silent", t->path);
             c->track[c->n++] = *t;
         } else if (o->skip) {
-            c->skipped[c->n_skipped++] = cak_arena_print(a, "%s: %s", t->name, t->scan.why.text);
+            c->skipped[c->n_skipped++] = cak_arena_print(a, "%s: %s", t->name, cak_printable(a, t->scan.why.text));
         } else {
             ok = cak_error(d, t->scan.why.code, at, "%s", sentence(a, t));
         }

@@ -46,7 +46,7 @@ static bool ends_in(const char *name, const char *const *suffixes)
     return false;
 }
 
-static const char *printable(cak_arena *a, const char *name)
+const char *cak_printable(cak_arena *a, const char *name)
 {
     cak_text_builder b = { .a = a };
     for (size_t left = strlen(name); left;) {
@@ -64,7 +64,7 @@ static const char *printable(cak_arena *a, const char *name)
 static void add(finder *f, const char *path, const char *name)
 {
     f->file = cak_arena_grow(f->a, f->file, &f->cap, f->n + 1, sizeof *f->file);
-    f->file[f->n++] = (cak_audio_file){ path, printable(f->a, name) };
+    f->file[f->n++] = (cak_audio_file){ path, cak_printable(f->a, name) };
 }
 
 /* False when this folder was visited before, on whatever path. */

@@ -15,6 +15,7 @@ typedef struct cak_audio_file {
 ** that start with # are comments. NULL after recording E2001 (nothing found) or E4002 (a folder or list cannot be read). */
 const cak_audio_file *cak_audio_files(cak_arena *a, cak_diag *d, cak_pos at, const char *path, int *n);
 
+const char *cak_printable(cak_arena *a, const char *name); /* bytes that are no UTF-8 text as \xNN */
 /* `path` as seen from `dir`. */
 const char *cak_path_join(cak_arena *a, const char *dir, const char *path);
 
