@@ -164,11 +164,12 @@ static bool fill_statistics(cak_data *x, const cak_section *s, const char *cache
 static bool prepare(cak_data *x, const cak_section *s, const char *base_dir, const cak_data_options *o)
 {
     const char *cache_dir = find_cache_dir(x->arena, s->d, o->cache_dir);
-    if (!cache_dir || !open_source(x, s, base_dir, cache_dir) || !fill_statistics(x, s, cache_dir, o->progress)) return false;
-    cak_chain *c = cak_chain_open(s, s->input, x->source.length, false);
-    if (!c) return false;
-    cak_shape shape = cak_chain_shape(c);
-    cak_chain_close(c);
+    if (!cache_dir || !open_source(x, s, base_dir, cache_dir)) return false;
+    cak_chain *sketch = cak_chain_open(s, s->input, x->source.length, true); /* mistakes show before the work begins */
+    if (!sketch) return false;
+    cak_shape shape = cak_chain_shape(sketch);
+    cak_chain_close(sketch);
+    if (!fill_statistics(x, s, cache_dir, o->progress)) return false;
     const char *text = cak_arena_print(x->arena, "data 1 " CAK_VERSION " " CAK_REAL_NAME " %s %" PRId64 " %a\n%s",
                                        x->source.digest, x->source.length, x->source.rate, cak_section_chain_text(s));
     cak_clip_digest(text, x->digest);

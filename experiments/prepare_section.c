@@ -21,7 +21,8 @@ static const cak_node *type_of(const cak_yaml *n)
 static bool is_source(const cak_node *n) { return n && n->stage && n->stage->open_source; }
 static bool is_loader(const cak_node *n) { return n && n->stage && n->stage->open_loader; }
 
-static bool take_role(cak_section *s, cak_yaml *n, const char *role, cak_yaml **place)
+static bool take_role(cak_section *s, cak_yaml *n, const cak_node *node, const char *role, cak_yaml **place,
+                      const cak_node **type)
 {
     if (*place) {
         cak_error(s->d, CAK_E3004, n->key_pos, "'%s' is a second %s; a data section has one", n->key, role);
@@ -29,6 +30,7 @@ static bool take_role(cak_section *s, cak_yaml *n, const char *role, cak_yaml **
         return false;
     }
     *place = n;
+    *type = node;
     return true;
 }
 
@@ -37,8 +39,8 @@ static bool find_roles(cak_section *s)
     bool ok = true;
     cak_yaml_each (n, s->data) {
         const cak_node *type = type_of(n);
-        if (is_source(type)) ok = take_role(s, n, "source", &s->source) && ok, s->source_node = type;
-        if (is_loader(type)) ok = take_role(s, n, "loader", &s->loader) && ok, s->loader_node = type;
+        if (is_source(type)) ok = take_role(s, n, type, "source", &s->source, &s->source_node) && ok;
+        if (is_loader(type)) ok = take_role(s, n, type, "loader", &s->loader, &s->loader_node) && ok;
     }
     if (!s->loader)
         ok =

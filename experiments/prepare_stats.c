@@ -57,8 +57,7 @@ static bool read_node(measure *m, const cak_yaml *yaml)
     cak_section_set(a, copy, "low", 0);
     cak_section_set(a, copy, "high", 1);
     if (!cak_config_read(a, d, copy, node->attr, attr, yaml->key, NULL, NULL)) return false;
-    if (!list || list->n != 1 || list->child->kind != CAK_YAML_SCALAR)
-        return cak_error(d, CAK_E3004, yaml->key_pos, "'%s' needs one input", yaml->key);
+    CAK_CHECK(list && list->n == 1); /* the chain was built before */
     m->input = list->child;
     m->alpha = number_attr(node, attr, "alpha");
     const cak_nums *p = numbers_attr(node, attr, "percentiles");
