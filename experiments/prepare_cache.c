@@ -47,18 +47,18 @@ static void bind_head(cak_cache *c, head *h)
     c->clip = (size_t)(h->shape[0] * h->shape[1] * h->shape[2]) * sizeof(real);
 }
 
-static uint64_t check_of(cak_cache *c)
+static uint64_t check_of(head *h)
 {
-    uint64_t kept = c->head->check;
-    c->head->check = 0;
-    uint64_t sum = XXH3_64bits(c->head, c->head->size);
-    c->head->check = kept;
+    uint64_t kept = h->check;
+    h->check = 0;
+    uint64_t sum = XXH3_64bits(h, h->size);
+    h->check = kept;
     return sum;
 }
 
 /* ---- opening ---- */
 
-/* Every size is looked at before it is used. */
+/* Every number is checked before it is used. */
 static const char *read_head(cak_arena *a, cak_diag *quiet, cak_cache *c, uint64_t size, const char *digest, int n)
 {
     head h;
@@ -68,8 +68,8 @@ static const char *read_head(cak_arena *a, cak_diag *quiet, cak_cache *c, uint64
     if (h.size < sizeof h + (uint64_t)n * sizeof(entry) || h.size > MAX_HEAD || h.size > size) return "bad header";
     head *all = cak_arena_alloc(a, (size_t)h.size);
     if (!cak_io_pread(quiet, CAK_E4002, c->fd, c->path, all, (size_t)h.size, 0)) return "unreadable header";
+    if (all->size != h.size || check_of(all) != all->check) return "damaged header";
     bind_head(c, all);
-    if (check_of(c) != all->check) return "damaged header";
     return size == file_offset(c, n) ? NULL : "wrong size";
 }
 
@@ -172,7 +172,7 @@ bool cak_cache_put(cak_cache *c, cak_diag *d, int i, const real *x, const double
 
 bool cak_cache_finish(cak_cache *c, cak_diag *d)
 {
-    c->head->check = check_of(c);
+    c->head->check = check_of(c->head);
     if (!write_at(d, c, c->head, c->head->size, 0)) return false;
     if (fsync(c->fd) != 0 || rename(c->temporary, c->path) != 0) return failed(d, c);
     c->temporary = NULL;

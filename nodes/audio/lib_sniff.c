@@ -17,6 +17,7 @@ typedef struct probe {
     const char *path;
     uint64_t size;
     unsigned char head[HEAD]; /* zeros after the end of the file */
+    int64_t frames;           /* samples that the headers promise, 0: not counted */
     cak_reason *why;
 } probe;
 
@@ -153,7 +154,35 @@ static bool check_ogg(probe *p)
     return check_ogg_end(p);
 }
 
-/* An ID3v2 tag may stand before the first frame; the decoder looks for the frame. */
+static const uint16_t mp3_kbit[2][16] = { { 0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0 },
+                                          { 0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0 } };
+static const uint32_t mp3_rate[] = { 44100, 48000, 32000 };
+
+/* Bytes of the layer III frame whose header is b, 0 when b is none, and its samples. */
+static uint32_t mp3_frame(const unsigned char *b, int *samples)
+{
+    int version = b[1] >> 3 & 3, rate = b[2] >> 2 & 3; /* 3: MPEG 1, 2: MPEG 2, 0: MPEG 2.5 */
+    bool sync = b[0] == 0xff && (b[1] & 0xe0) == 0xe0, layer3 = (b[1] >> 1 & 3) == 1;
+    uint32_t kbit = mp3_kbit[version != 3][b[2] >> 4];
+    if (!sync || !layer3 || version == 1 || rate == 3 || !kbit) return 0;
+    *samples = version == 3 ? 1152 : 576;
+    uint32_t hz = mp3_rate[rate] >> (version == 3 ? 0 : version == 2 ? 1 : 2);
+    return (version == 3 ? 144000 : 72000) * kbit / hz + (b[2] >> 1 & 1);
+}
+
+/* Add up the frames from `at` on, as far as they follow each other. */
+static bool count_mp3(probe *p, uint64_t at)
+{
+    unsigned char b[4];
+    int samples = 0;
+    for (uint32_t size; at + sizeof b <= p->size; at += size, p->frames += samples) {
+        if (!get(p, at, b, sizeof b)) return false;
+        if (!(size = mp3_frame(b, &samples))) break;
+    }
+    return true;
+}
+
+/* An ID3v2 tag may stand before the first frame. */
 static bool check_id3(probe *p)
 {
     const unsigned char *b = p->head;
@@ -162,13 +191,8 @@ static bool check_id3(probe *p)
     unsigned char next[4] = { 0 };
     if (tag + sizeof next > p->size) return BAD("truncated in its ID3 tag");
     if (!get(p, tag, next, sizeof next)) return false;
-    return memcmp(next, "fLaC", 4) ? true : BAD("FLAC behind an ID3 tag; remove the tag");
-}
-
-static bool is_mp3_frame(const unsigned char *b)
-{
-    bool sync = b[0] == 0xff && (b[1] & 0xe0) == 0xe0;
-    return sync && (b[1] >> 3 & 3) != 1 && (b[1] >> 1 & 3) != 0 && b[2] >> 4 != 15 && (b[2] >> 2 & 3) != 3;
+    if (!memcmp(next, "fLaC", 4)) return BAD("FLAC behind an ID3 tag; remove the tag");
+    return count_mp3(p, tag);
 }
 
 typedef struct magic {
@@ -188,7 +212,13 @@ static void show_start(const probe *p, char *out)
     *out = 0;
 }
 
-bool cak_sniff(cak_diag *io, int fd, const char *path, uint64_t size, cak_reason *why)
+static bool finish(const probe *p, bool ok, int64_t *frames)
+{
+    *frames = p->frames;
+    return ok;
+}
+
+bool cak_sniff(cak_diag *io, int fd, const char *path, uint64_t size, int64_t *frames, cak_reason *why)
 {
     probe *p = &(probe){ .io = io, .fd = fd, .path = path, .size = size, .why = why };
     char start[16];
@@ -197,9 +227,11 @@ bool cak_sniff(cak_diag *io, int fd, const char *path, uint64_t size, cak_reason
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
         const magic *m = &magics[i];
         if (memcmp(p->head, m->at0, strlen(m->at0)) || (m->at8 && memcmp(p->head + 8, m->at8, 4))) continue;
-        return size < 16 ? BAD("truncated: %" PRIu64 " bytes", size) : m->check(p);
+        if (size < 16) return BAD("truncated: %" PRIu64 " bytes", size);
+        return finish(p, m->check(p), frames);
     }
-    if (is_mp3_frame(p->head)) return true;
+    int samples;
+    if (mp3_frame(p->head, &samples)) return finish(p, count_mp3(p, 0), frames);
     show_start(p, start);
     return BAD("not a sound file of a known format, it starts with '%s'; known: WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF", start);
 }

@@ -18,7 +18,8 @@ typedef struct cak_reason { /* why a file is not used; the text does not name th
 /* Record the reason; returns false. */
 bool cak_reject(cak_reason *why, cak_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF. `io` receives E2002 when the file cannot be read at all. */
-bool cak_sniff(cak_diag *io, int fd, const char *path, uint64_t size, cak_reason *why);
+/* WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF. `io` receives E2002 when the file cannot be read at all. frames: samples that the frames of
+** an MP3 add up to, 0 for other formats. */
+bool cak_sniff(cak_diag *io, int fd, const char *path, uint64_t size, int64_t *frames, cak_reason *why);
 
 #endif

@@ -19,6 +19,7 @@ enum {
     HASH_BLOCK = 1 << 20, /* bytes */
     MARGIN = 8192,        /* frames decoded before the wanted place, so that the resampler's filter is full */
     MAX_HOURS = 24,
+    MP3_SLACK = 5 * 1152,
     MAX_LEVEL = 64 /* |sample| */
 };
 
@@ -145,7 +146,24 @@ static bool check_block(const float *x, int64_t frames, cak_scan *s)
     return true;
 }
 
-static bool decode_all(sound *f, cak_scan *s)
+/* Did everything come out that the headers promise? The end of Opus streams is counted differently by a packet (at most 120 ms), that of
+** MP3 by the encoder's delay; libsndfile stops early in MP3 of variable bit rate whose header does not tell the length. */
+static bool check_count(const sound *f, int64_t promised, cak_scan *s)
+{
+    bool ogg = (f->info.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_OGG;
+    int64_t slack = ogg ? s->rate / 8 : 0;
+    if (f->info.frames != SF_COUNT_MAX && s->frames + slack < f->info.frames)
+        return cak_reject(&s->why, CAK_E2002, "truncated: the header says %" PRId64 " frames, %" PRId64 " could be decoded",
+                          (int64_t)f->info.frames, s->frames);
+    if (s->frames + MP3_SLACK < promised)
+        return cak_reject(&s->why, CAK_E2002,
+                          "MP3 without a header that tells its length: %" PRId64 " of %" PRId64 " frames are found; "
+                          "encode it again",
+                          s->frames, promised);
+    return s->frames ? true : cak_reject(&s->why, CAK_E2002, "it holds no samples");
+}
+
+static bool decode_all(sound *f, int64_t promised, cak_scan *s)
 {
     float *buf = cak_heap_alloc(BLOCK * sizeof *buf, "decoder");
     bool ok = true;
@@ -159,22 +177,20 @@ static bool decode_all(sound *f, cak_scan *s)
     if (!ok) return false;
     if (sf_error(f->file))
         return cak_reject(&s->why, CAK_E2002, "damaged after frame %" PRId64 ": %s", s->frames, sf_strerror(f->file));
-    if (f->info.frames != SF_COUNT_MAX && s->frames < f->info.frames)
-        return cak_reject(&s->why, CAK_E2002, "truncated: the header says %" PRId64 " frames, %" PRId64 " could be decoded",
-                          (int64_t)f->info.frames, s->frames);
-    return s->frames ? true : cak_reject(&s->why, CAK_E2002, "it holds no samples");
+    return check_count(f, promised, s);
 }
 
 bool cak_sound_scan(const char *path, cak_scan *s)
 {
     cak_diag *io = cak_diag_open();
     uint64_t size;
+    int64_t promised = 0;
     sound f = { 0 };
     int fd = cak_io_open_read(io, CAK_E2002, path, &size);
-    bool ok = fd >= 0 && cak_sniff(io, fd, path, size, &s->why);
+    bool ok = fd >= 0 && cak_sniff(io, fd, path, size, &promised, &s->why);
     if (!ok && fd >= 0) cak_io_close(fd);
     if (ok) ok = open_sound(fd, &f, &s->why);
-    if (ok) ok = decode_all(&f, s), sf_close(f.file);
+    if (ok) ok = decode_all(&f, promised, s), sf_close(f.file);
     if (cak_diag_errors(io)) unreadable(io, s);
     cak_diag_close(io);
     return ok;

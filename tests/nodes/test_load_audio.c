@@ -418,6 +418,46 @@ START_TEST(damaged)
 }
 END_TEST
 
+/* libsndfile takes the length of an MP3 without a Xing frame from the rate of its first frame, which is wrong when the rate varies. */
+START_TEST(mp3_of_unknown_length)
+{
+    cak_arena *a = cak_arena_open("test");
+    cak_diag *d = cak_diag_open();
+    const char *dir = temp_dir();
+    size_t n;
+    const char *path =
+        write_sound(dir, &(sound_spec){ .name = "a.mp3", .format = SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, .seconds = 5 });
+    unsigned char *x = (unsigned char *)cak_io_read_all(a, d, CAK_E4002, path, 0, &n);
+    size_t xing = 144 * 128000 / 44100; /* the first frame, 128 kbit/s, tells the length */
+    ck_assert(n > 10 * xing && x[xing] == 0xff);
+    write_bytes(dir, "b.mp3", x + xing, n - xing);
+    bad_file(dir, "b.mp3", CAK_E2002, "MP3 without a header that tells its length");
+    static unsigned char tagged[100000] = "ID3\3\0\0\0\0\0\5.....";
+    memcpy(tagged + 15, x, n);
+    write_bytes(dir, "a.mp3", tagged, n + 15); /* a tag in front does no harm */
+    opened o = open_dir(dir, "{path: a.mp3, seconds: 1, fade_s: 0}");
+    expect_open(&o);
+    ck_assert_int_eq(o.info.clip[0].frames, 5 * 44100);
+    close_all(&o);
+    cak_diag_close(d);
+    cak_arena_close(a);
+}
+END_TEST
+
+START_TEST(lengths)
+{
+    const char *dir = temp_dir();
+    write_sound(dir, &(sound_spec){ .name = "a.aiff", .format = SF_FORMAT_AIFF | SF_FORMAT_PCM_16, .seconds = 0 });
+    bad_file(dir, "a.aiff", CAK_E2002, "it holds no samples");
+    const off_t day = 86400 * 1000 + 100000;
+    unsigned char head[44] = "RIFF\xff\xff\xff\x7fWAVEfmt \20\0\0\0\1\0\1\0\xe8\3\0\0\xe8\3\0\0\1\0\10\0"
+                             "data";
+    for (int i = 0; i < 4; i++) head[40 + i] = (unsigned char)(day >> 8 * i);
+    ck_assert_int_eq(truncate(write_bytes(dir, "b.wav", head, sizeof head), day + 44), 0); /* at 1000 Hz, sparse */
+    bad_file(dir, "b.wav", CAK_E2002, "longer than 24 hours");
+}
+END_TEST
+
 START_TEST(unusable_samples)
 {
     const char *dir = temp_dir();
@@ -574,5 +614,5 @@ START_TEST(shape_without_reading)
 END_TEST
 
 SUITE(load_audio, every_format, seeking, crop_pad_fade, segments, folders_and_names, nothing_found, broken_wav, truncated,
-      damaged, unusable_samples, silence_is_a_warning, skip_keeps_the_rest, change_during_a_run, digests, memory,
-      shape_without_reading)
+      damaged, mp3_of_unknown_length, lengths, unusable_samples, silence_is_a_warning, skip_keeps_the_rest, change_during_a_run,
+      digests, memory, shape_without_reading)
