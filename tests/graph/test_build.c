@@ -75,6 +75,7 @@ static const struct refusal {
     { "nodes:\n  y: {type: soft_gate, temperature: [1], inputs: [x]}", "y",
       "'temperature' must be a name or an expression [E1201]" },
     { "nodes:\n  y: {type: soft_gate, temperature: t, inputs: [x]}", "y", "case.yaml:2:37: error: 't' does not exist" },
+    { "nodes:\n  y: {type: synth}", "y", "y: synth reads data and belongs into the `data` section [E3007]" },
     /* inputs */
     { "nodes:\n  y: {type: exp, inputs: x}", "y", "case.yaml:2:26: error: inputs must be a list: write [x] [E1201]" },
     { "nodes:\n  y: {type: exp, inputs: [[x]]}", "y", "case.yaml:2:27: error: an input is a name, a number or an expression" },
