@@ -42,6 +42,15 @@ static void open_standard_files(void)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) exit(CAK_EXIT_IO);
 }
 
+/* Threads that wait for each other must sleep, not spin: with spinning, one other busy process makes training ten times slower. libgomp
+** reads its setting before main, so the program starts itself once more with it; a user's own setting is respected. */
+static void wait_without_spinning(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
+    setenv("GOMP_SPINCOUNT", "1000", 1);
+    execv("/proc/self/exe", argv); /* only returns where /proc is missing: then it spins */
+}
+
 static int finish(int code)
 {
     if ((fflush(stdout) || ferror(stdout)) && code == CAK_EXIT_OK) {
@@ -54,6 +63,7 @@ static int finish(int code)
 int main(int argc, char **argv)
 {
     open_standard_files();
+    wait_without_spinning(argv);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     cak_flush_denormals();
