@@ -364,7 +364,7 @@ static void read_head(reader *r, cak_yaml *root)
     };
     head_attr h = { 0 };
     bool read = cak_config_read(r->a, r->d, root, rows, &h, "the configuration", NULL, NULL);
-    if (read) read = cak_config_name(r->d, h.name, cak_yaml_get(root, "name")->pos, "experiment", false);
+    if (h.name) read = cak_config_name(r->d, h.name, cak_yaml_get(root, "name")->pos, "experiment", false) && read;
     r->ok = read && r->ok;
     cak_yaml *from = cak_yaml_get(root, "init_from"), *hp = section(r, root, "hp", CAK_YAML_MAP, false),
              *tags = section(r, root, "tags", CAK_YAML_LIST, false);

@@ -195,8 +195,9 @@ static outcome run_loop(trainer *t, const cak_train_options *o)
     cak_experiment_schedules(t->x, (int64_t)t->epoch);
     cak_progress_start(o->progress, "train", (int64_t)limit);
     while (t->step < limit) {
-        if (!train_batch(t)) return BROKEN;
-        if (!cak_metrics_step(t->d, t->metrics, t->step, t->epoch, t->batch, wall(t), t->rec.step_value)) return BROKEN;
+        bool good = train_batch(t);
+        if (!good && !t->diverged.phase) return BROKEN;
+        if (!cak_metrics_step(t->d, t->metrics, t->step, t->epoch, t->batch, wall(t), t->rec.step_value) || !good) return BROKEN;
         cak_record_add(&t->rec);
         t->step++;
         t->batch++;

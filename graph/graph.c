@@ -352,10 +352,8 @@ cak_ref cak_use(cak_graph *g, const char *type, const char *scope, const cak_set
     cak_attr_fill(g, node->attr, attr);
     const char *old = g->scope;
     cak_where where = g->where;
-    if (scope) {
-        g->scope = old[0] ? cak_arena_print(g->arena, "%s.%s", old, scope) : cak_arena_text(g->arena, scope);
-        g->where.label = where.label[0] ? cak_arena_print(g->arena, "%s.%s", where.label, scope) : g->scope;
-    }
+    if (scope) g->scope = old[0] ? cak_arena_print(g->arena, "%s.%s", old, scope) : cak_arena_text(g->arena, scope);
+    g->where.label = cak_arena_print(g->arena, "%s%s%s", where.label, where.label[0] ? "." : "", scope ? scope : type);
     cak_ref out[CAK_MAX_OUT];
     cak_apply(g, node, attr, &x, 1, out);
     g->scope = old;
