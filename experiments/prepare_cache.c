@@ -119,8 +119,7 @@ cak_cache *cak_cache_open(cak_arena *a, cak_diag *d, const char *path, const cha
 
 static bool failed(cak_diag *d, const cak_cache *c)
 {
-    return cak_error(d, errno == ENOSPC || errno == EDQUOT ? CAK_E4007 : CAK_E4001, CAK_NOWHERE, "cannot write %s: %s", c->path,
-                     strerror(errno));
+    return cak_error(d, CAK_E4001, CAK_NOWHERE, "cannot write %s: %s", c->path, strerror(errno));
 }
 
 static bool write_at(cak_diag *d, const cak_cache *c, const void *data, size_t size, uint64_t offset)

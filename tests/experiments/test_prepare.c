@@ -2,9 +2,11 @@
 #include "experiments/prepare.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -528,8 +530,27 @@ START_TEST(errors_of_the_data)
 }
 END_TEST
 
-/* A sound that changes between the check and the preparation stops it; nothing half-made stays. */
-START_TEST(no_half_made_files)
+/* A write that fails leaves nothing behind. */
+START_TEST(full_disk)
+{
+    const char *cache = temp_dir();
+    struct rlimit old, small;
+    getrlimit(RLIMIT_FSIZE, &old);
+    small = (struct rlimit){ 100000, old.rlim_max }; /* bytes; the cache file needs twice as many */
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    opened o = open_data(SOURCE CHAIN AUTO LOADER, ".", cache);
+    setrlimit(RLIMIT_FSIZE, &old);
+    expect_error(&o, CAK_E4001, "cannot write ");
+    ck_assert_int_eq(count_files(cache, ""), 1); /* the statistics */
+    ck_assert_int_eq(count_files(cache, ".stats"), 1);
+    o = open_data(SOURCE CHAIN AUTO LOADER, ".", cache);
+    expect_open(&o);
+    close_all(&o);
+}
+END_TEST
+
+START_TEST(cache_places)
 {
     char path[512];
     const char *dir = temp_dir(), *cache = temp_dir();
@@ -564,4 +585,4 @@ END_TEST
 
 SUITE(prepare, values, windows, percentiles, given_numbers_stay, whole_files, second_time, threads, digests, changed_sounds,
       damaged_cache, damaged_statistics, features, json, tensors_alone, describe, errors_in_the_section, errors_of_the_data,
-      no_half_made_files)
+      full_disk, cache_places)
