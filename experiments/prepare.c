@@ -137,11 +137,15 @@ static void serve_cache(cak_data *x, const cak_section *s)
 
 /* ---- from the source to the prepared clips ---- */
 
-static bool open_source(cak_data *x, const cak_section *s, const char *base_dir, const char *cache_dir)
+/* Files are hashed, and decoded once in their life to check them; the bar only says that this is going on. */
+static bool open_source(cak_data *x, const cak_section *s, const char *base_dir, const char *cache_dir, cak_progress_mode mode)
 {
     cak_corpus_memory(cache_dir);
+    cak_progress_start(mode, "checking sounds", 1);
+    cak_progress_show(0, "");
     x->source_ops = s->source_node->stage;
     x->src = x->source_ops->open_source(x->arena, s->d, s->source_attr, s->source->key_pos, base_dir, &x->source);
+    cak_progress_end();
     cak_corpus_memory(NULL);
     return x->src != NULL;
 }
@@ -164,7 +168,7 @@ static bool fill_statistics(cak_data *x, const cak_section *s, const char *cache
 static bool prepare(cak_data *x, const cak_section *s, const char *base_dir, const cak_data_options *o)
 {
     const char *cache_dir = find_cache_dir(x->arena, s->d, o->cache_dir);
-    if (!cache_dir || !open_source(x, s, base_dir, cache_dir)) return false;
+    if (!cache_dir || !open_source(x, s, base_dir, cache_dir, o->progress)) return false;
     cak_chain *sketch = cak_chain_open(s, s->input, x->source.length, true); /* mistakes show before the work begins */
     if (!sketch) return false;
     cak_shape shape = cak_chain_shape(sketch);

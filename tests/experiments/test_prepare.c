@@ -51,7 +51,7 @@ static void close_all(opened *o)
     cak_arena_close(o->a);
 }
 
-static real *read_clip(opened *o, int i)
+static real *whole_clip(opened *o, int i)
 {
     const cak_shape *s = &o->x->prepared.shape;
     real *x = cak_arena_alloc(o->a, (size_t)cak_shape_size(s) * sizeof *x);
@@ -91,7 +91,7 @@ START_TEST(values)
     ck_assert(o.x->prepared.n == 6 && shape->dim[0] == 1 && shape->dim[1] == 129 && shape->dim[2] == 63);
     real wave[8000];
     ck_assert(o.x->source_ops->read_clip(o.x->src, o.d, 2, wave));
-    const real *x = read_clip(&o, 2);
+    const real *x = whole_clip(&o, 2);
     double low = o.x->stats[0].low, high = o.x->stats[0].high;
     for (int t = 5; t < 60; t += 11)
         for (int f = 1; f < 128; f += 13) {
@@ -114,7 +114,7 @@ START_TEST(windows)
 {
     opened o = open_data(SOURCE CHAIN AUTO LOADER, ".", temp_dir());
     expect_open(&o);
-    const real *x = read_clip(&o, 3);
+    const real *x = whole_clip(&o, 3);
     real window[20 * 30];
     static const int places[][4] = { { 0, 20, 0, 30 }, { 109, 20, 33, 30 }, { 7, 9, 0, 63 }, { 128, 1, 62, 1 } };
     for (int k = 0; k < 4; k++) {
@@ -145,7 +145,7 @@ START_TEST(percentiles)
     enum { N = 6 * 129 * 63 };
     static float level[N];
     for (int i = 0; i < 6; i++) {
-        const real *m = read_clip(&raw, i);
+        const real *m = whole_clip(&raw, i);
         for (int k = 0; k < 129 * 63; k++) level[i * 129 * 63 + k] = (float)log1p(10 * sqrt((double)m[k]));
     }
     qsort(level, N, sizeof *level, by_level);
@@ -208,13 +208,13 @@ START_TEST(second_time)
     snprintf(digest, sizeof digest, "%s", o.x->digest);
     snprintf(path, sizeof path, "%s", o.x->cache_path);
     real *first = cak_heap_alloc(6 * 129 * 63 * sizeof *first, "test");
-    for (int i = 0; i < 6; i++) memcpy(first + i * 129 * 63, read_clip(&o, i), 129 * 63 * sizeof *first);
+    for (int i = 0; i < 6; i++) memcpy(first + i * 129 * 63, whole_clip(&o, i), 129 * 63 * sizeof *first);
     close_all(&o);
     o = open_data(SOURCE CHAIN AUTO LOADER, ".", cache);
     expect_open(&o);
     ck_assert(o.x->cached);
     ck_assert_str_eq(o.x->digest, digest);
-    for (int i = 0; i < 6; i++) ck_assert(!memcmp(first + i * 129 * 63, read_clip(&o, i), 129 * 63 * sizeof *first));
+    for (int i = 0; i < 6; i++) ck_assert(!memcmp(first + i * 129 * 63, whole_clip(&o, i), 129 * 63 * sizeof *first));
     cak_yaml *resolved = cak_yaml_clone(o.a, o.tree); /* the saved configuration, with its numbers, finds the same file */
     cak_data *again = cak_data_open(o.d, resolved, ".", 1, &(cak_data_options){ cache, CAK_PROGRESS_NONE });
     ck_assert(again && again->cached && !strcmp(again->digest, digest) && !again->n_stats);
@@ -235,8 +235,8 @@ START_TEST(threads)
         opened o = open_data(SOURCE CHAIN AUTO LOADER, ".", temp_dir());
         expect_open(&o);
         for (int i = 0; i < 6; i++) {
-            if (n == 1) memcpy(one + i * 129 * 63, read_clip(&o, i), 129 * 63 * sizeof *one);
-            else ck_assert(!memcmp(one + i * 129 * 63, read_clip(&o, i), 129 * 63 * sizeof *one));
+            if (n == 1) memcpy(one + i * 129 * 63, whole_clip(&o, i), 129 * 63 * sizeof *one);
+            else ck_assert(!memcmp(one + i * 129 * 63, whole_clip(&o, i), 129 * 63 * sizeof *one));
         }
         close_all(&o);
     }

@@ -80,3 +80,40 @@ const void *stage_attr(cak_arena *a, cak_diag *d, const cak_node *node, const ch
     ck_assert(ok);
     return attr;
 }
+
+opened_sounds open_sounds(const char *dir, const char *yaml)
+{
+    const cak_node *node = &cak_node_load_audio;
+    opened_sounds o = { .a = cak_arena_open("test"), .d = cak_diag_open() };
+    o.src = node->stage->open_source(o.a, o.d, stage_attr(o.a, o.d, node, yaml), CAK_NOWHERE, dir, &o.info);
+    return o;
+}
+
+void close_sounds(opened_sounds *o)
+{
+    if (o->src) cak_node_load_audio.stage->close_source(o->src);
+    cak_diag_close(o->d);
+    cak_arena_close(o->a);
+}
+
+void expect_sounds(const opened_sounds *o)
+{
+    if (!o->src) cak_diag_print(o->d, stderr);
+    ck_assert_ptr_nonnull(o->src);
+    ck_assert_int_eq(cak_diag_errors(o->d), 0);
+}
+
+void expect_no_sounds(const opened_sounds *o, cak_code code, const char *text)
+{
+    ck_assert_ptr_null(o->src);
+    ck_assert_int_eq(cak_diag_errors(o->d), 1);
+    ck_assert_msg(cak_diag_code(o->d, 0) == code && strstr(cak_diag_message(o->d, 0), text), "%s, expected %s: %s",
+                  cak_diag_message(o->d, 0), cak_code_name(code), text);
+}
+
+real *read_clip(opened_sounds *o, int i)
+{
+    real *x = cak_arena_alloc(o->a, (size_t)o->info.length * sizeof *x);
+    ck_assert(cak_node_load_audio.stage->read_clip(o->src, o->d, i, x));
+    return x;
+}

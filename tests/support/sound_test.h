@@ -28,4 +28,19 @@ void cut_file(const char *path, double part);
 /* Attributes of a stage from YAML flow text "{seconds: 1}". Fails the test when they are not good. */
 const void *stage_attr(cak_arena *a, cak_diag *d, const cak_node *node, const char *yaml);
 
+/* A load_audio source over the files of a directory. */
+typedef struct opened_sounds {
+    cak_arena *a;
+    cak_diag *d;
+    cak_source_info info;
+    void *src;
+} opened_sounds;
+
+extern const cak_node cak_node_load_audio;
+opened_sounds open_sounds(const char *dir, const char *yaml); /* src is NULL when it cannot be opened */
+void close_sounds(opened_sounds *o);
+void expect_sounds(const opened_sounds *o);                                     /* it is open, without an error */
+void expect_no_sounds(const opened_sounds *o, cak_code code, const char *text); /* exactly one error, with this code and text */
+real *read_clip(opened_sounds *o, int i);
+
 #endif
