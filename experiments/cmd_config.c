@@ -55,7 +55,11 @@ void cak_print_plan(FILE *f, const cak_experiment *x)
                 p->name, (long long)p->repeat, (long long)moved, info.values, info.kernels, mib(info.slab), mib(info.sum),
                 mib(info.peak), mib(info.scratch), info.order);
     }
-    fprintf(f, "planned memory: %.1f MiB\n", mib(x->slab_bytes));
+    size_t fixed = 3 * (size_t)total * sizeof(real); /* parameters, and at most two second moments of each */
+    for (int i = 0; i < x->loader.n_ports; i++)
+        fixed += (size_t)(x->batch[0] * cak_shape_size(&x->loader.port[i].shape)) * sizeof(real);
+    fprintf(f, "planned memory: %.1f MiB for tensors of a step, %.1f MiB for the batch, parameters and optimisers\n",
+            mib(x->slab_bytes), mib(fixed));
 }
 
 int cak_cmd_check(int argc, char **argv)

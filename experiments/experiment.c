@@ -379,7 +379,7 @@ static void read_head(reader *r, cak_yaml *root)
 static const char *dir_of(cak_arena *a, const char *path)
 {
     const char *slash = strrchr(path, '/');
-    return slash ? cak_arena_print(a, "%.*s", (int)(slash - path), path) : ".";
+    return slash == path ? "/" : slash ? cak_arena_print(a, "%.*s", (int)(slash - path), path) : ".";
 }
 
 /* Relative paths are relative to the configuration; absolute ones keep their meaning when the resolved text is used elsewhere. */

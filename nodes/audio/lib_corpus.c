@@ -108,7 +108,7 @@ static void scan_all(cak_arena *a, cak_track *track, int n)
 }
 
 /* What depends on the attributes rather than on the file alone. */
-static bool check_length(const cak_corpus_options *o, cak_track *t)
+static bool check_use(const cak_corpus_options *o, cak_track *t)
 {
     if (t->scan.why.text[0]) return false;
     t->length = cak_sound_length(&t->scan, o->rate);
@@ -118,6 +118,7 @@ static bool check_length(const cak_corpus_options *o, cak_track *t)
     if (t->length < o->min_samples)
         return cak_reject(&t->scan.why, CAK_E2003, "too short: %" PRId64 " samples at %d Hz; `min_samples` is %" PRId64,
                           t->length, o->rate, o->min_samples);
+    if (t->scan.peak < SILENCE) return cak_reject(&t->scan.why, CAK_E2003, "silent: its largest sample is %g", t->scan.peak);
     return true;
 }
 
@@ -141,8 +142,7 @@ bool cak_corpus_open(cak_arena *a, cak_diag *d, cak_pos at, const cak_corpus_opt
     bool ok = true;
     for (int i = 0; i < n; i++) {
         cak_track *t = &c->track[i];
-        if (check_length(o, t)) {
-            if (t->scan.peak < SILENCE) cak_warn(d, at, "%s is silent", t->path);
+        if (check_use(o, t)) {
             c->track[c->n++] = *t;
         } else if (o->skip) {
             c->skipped[c->n_skipped++] = cak_arena_print(a, "%s: %s", t->name, cak_printable(a, t->scan.why.text));
