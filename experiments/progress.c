@@ -60,7 +60,7 @@ static void draw(int64_t done, const char *text)
 {
     struct winsize w = { 0 };
     char left[32], line[512];
-    int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col : 80, cells = width / 4;
+    int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col : 80, cells = width / 8;
     int full = bar.total ? (int)(done * cells / bar.total) : 0, n = 0;
     n += snprintf(line + n, sizeof line - (size_t)n, "%s [", bar.what);
     for (int i = 0; i < cells && n < 300; i++) line[n++] = i < full ? '=' : i == full ? '>' : ' ';
@@ -84,7 +84,8 @@ void cak_progress_show(int64_t done, const char *text)
 
 void cak_progress_line(const char *text)
 {
-    if (bar.mode != CAK_PROGRESS_PLAIN) return;
+    if (bar.mode == CAK_PROGRESS_NONE) return;
+    cak_progress_end(); /* on a terminal the line stays above the bar */
     fprintf(stderr, "%s\n", text);
     bar.drawn = cak_seconds();
 }

@@ -13,7 +13,7 @@ bool cak_progress_parse(const char *word, cak_progress_mode *mode); /* "auto", "
 void cak_progress_start(cak_progress_mode mode, const char *what, int64_t total);
 /* `done` of `total`; `text` follows the bar ("G -0.118 C 0.583"). Draws at most ten times a second. */
 void cak_progress_show(int64_t done, const char *text);
-/* A line of its own in plain mode (end of an epoch); the bar ignores it. */
+/* A line of its own (end of an epoch), also above a bar. */
 void cak_progress_line(const char *text);
 void cak_progress_end(void); /* clears the bar, so that other text starts on a clean line */
 

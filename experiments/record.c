@@ -65,6 +65,11 @@ void cak_record_open(cak_record *r, const cak_experiment *x)
     r->sums[r->n_sums++] = (cak_ckpt_number){ "sum/batches", &r->n_batches };
 }
 
+void cak_record_begin(cak_record *r)
+{
+    for (int i = 0; i < r->step_fields.n; i++) r->step_value[i] = NAN;
+}
+
 bool cak_record_phase(cak_record *r, int phase, const cak_step *s, const real *const *grad)
 {
     const cak_experiment *x = r->x;

@@ -23,6 +23,7 @@ typedef struct cak_record {
 } cak_record;
 
 void cak_record_open(cak_record *r, const cak_experiment *x);
+void cak_record_begin(cak_record *r); /* a new batch: nothing has been computed yet, so every value is NaN */
 /* Take the values of a phase after its run; false when a gradient is not finite. */
 bool cak_record_phase(cak_record *r, int phase, const cak_step *s, const real *const *grad);
 void cak_record_add(cak_record *r);                            /* the batch is done: add its values to the sums */

@@ -45,6 +45,8 @@ typedef struct trainer {
     uint64_t runs_per_batch;     /* phase steps in a batch: numbers the random draws */
     double started, spent;       /* wall clock */
     cak_run_diverged diverged;
+    int64_t repetition; /* of the phase that runs */
+    char text[320];
     const real **grad; /* gradients of the phase that just ran */
 } trainer;
 
@@ -57,41 +59,62 @@ static uint64_t batches_per_epoch(const cak_experiment *x)
 
 /* ---- one phase step ---- */
 
-/* Something in this phase is not finite or too large: find what, and say so. */
-static bool report_divergence(trainer *t, const cak_phase *p, const cak_step *s, const cak_clock *clock, double loss, bool finite)
+/* The term that contributes most to a loss. */
+static int largest_term(const cak_phase *p, const cak_step *s)
 {
-    cak_run_diverged *v = &t->diverged;
-    const cak_experiment *x = t->x;
-    *v = (cak_run_diverged){ .step = t->step, .epoch = t->epoch, .phase = p->name, .term = p->loss->name, .value = loss };
-    double worst = 0;
-    for (int i = 0; i < p->loss->n; i++) { /* the term that contributes most names the divergence */
+    int which = 0;
+    double worst = -1;
+    for (int i = 0; i < p->loss->n; i++) {
         double part = fabs(p->loss->term[i].weight * (double)cak_exec_data(s->exec, s->term[i])[0]);
         if (!isfinite(part)) part = INFINITY;
-        if (part > worst) worst = part, v->term = p->loss->term[i].name;
+        if (part > worst) worst = part, which = i;
     }
-    if (!finite) {
-        int64_t index;
-        double bad = 0;
-        cak_ref r = cak_exec_find_nonfinite(s->exec, clock, &index, &bad);
-        if (!cak_is_none(r)) {
-            const cak_value *value = cak_graph_value(s->graph, r);
-            const char *name = cak_value_name(s->graph, r);
-            char shape[CAK_SHAPE_TEXT];
-            v->value = bad;
-            v->node = cak_arena_print(
-                x->arena, "%s '%s' %s element %lld (sample %lld)", value->node->name, name ? name : value->label,
-                cak_shape_text(&value->shape, shape), (long long)index,
-                (long long)(value->rows == CAK_ROWS_SAMPLE ? index * value->shape.dim[0] / cak_shape_size(&value->shape) : -1));
-            v->origin = value->origin.line
-                            ? cak_arena_print(x->arena, "%s:%d:%d", value->origin.file, value->origin.line, value->origin.col)
-                            : NULL;
-        }
+    return which;
+}
+
+static const char *place(cak_arena *a, cak_pos at)
+{
+    return at.line ? cak_arena_print(a, "%s:%d:%d", at.file, at.line, at.col) : NULL;
+}
+
+/* "square 'critic.instance_norm' [5,8,8,8] element 7 (sample 0)" */
+static const char *describe_value(cak_arena *a, const cak_graph *g, cak_ref r, int64_t index)
+{
+    const cak_value *v = cak_graph_value(g, r);
+    const char *name = cak_value_name(g, r), *sample = "";
+    char shape[CAK_SHAPE_TEXT];
+    if (v->rows == CAK_ROWS_SAMPLE)
+        sample = cak_arena_print(a, " (sample %lld)", (long long)(index * v->shape.dim[0] / cak_shape_size(&v->shape)));
+    return cak_arena_print(a, "%s '%s' %s element %lld%s", v->node->name, name ? name : v->label,
+                           cak_shape_text(&v->shape, shape), (long long)index, sample);
+}
+
+/* Something in this phase is not finite or too large: find what, and say so in run.json, in the log and on stderr. */
+static bool report_divergence(trainer *t, const cak_phase *p, const cak_step *s, const cak_clock *clock, double loss, bool finite)
+{
+    cak_arena *a = t->x->arena;
+    const cak_term *term = &p->loss->term[largest_term(p, s)];
+    cak_run_diverged *v = &t->diverged;
+    *v = (cak_run_diverged){
+        .step = t->step, .epoch = t->epoch, .phase = p->name, .term = term->name, .value = loss, .origin = place(a, term->at)
+    };
+    const char *what = cak_arena_print(a, "|%s| = %g is beyond train.guard.abs_loss = %g; its largest term is '%s'",
+                                       p->loss->name, fabs(loss), t->x->train.abs_loss, term->name);
+    v->node = cak_arena_print(a, "%s.%s: %s", p->loss->name, term->name, term->expr);
+    int64_t index;
+    cak_ref r = finite ? CAK_NONE : cak_exec_find_nonfinite(s->exec, clock, &index, &v->value);
+    if (!cak_is_none(r)) {
+        v->node = describe_value(a, s->graph, r, index);
+        v->origin = place(a, cak_graph_value(s->graph, r)->origin);
+        what = cak_arena_print(a, "%s; the first value that is not finite is %g in %s",
+                               isfinite(loss) ? "a gradient is not finite" : "the loss is not finite", v->value, v->node);
     }
-    cak_error(t->d, CAK_E4008, CAK_NOWHERE, "diverged in step %llu (epoch %llu, phase %s): %s = %g, term '%s'%s%s%s%s",
-              (unsigned long long)t->step, (unsigned long long)t->epoch, p->name, p->loss->name, loss, v->term,
-              v->node ? "; first value that is not finite: " : "", v->node ? v->node : "", v->origin ? ", written at " : "",
-              v->origin ? v->origin : "");
-    return false;
+    const char *text =
+        cak_arena_print(a, "diverged in step %llu (epoch %llu), phase %s, repetition %lld of %lld: %s%s%s",
+                        (unsigned long long)t->step, (unsigned long long)t->epoch, p->name, (long long)t->repetition + 1,
+                        (long long)p->repeat, what, v->origin ? ", written at " : "", v->origin ? v->origin : "");
+    cak_log_print(t->log, "%s", text);
+    return cak_error(t->d, CAK_E4008, CAK_NOWHERE, "%s", text);
 }
 
 static bool phase_step(trainer *t, cak_phase *p, cak_step *s, uint64_t draw)
@@ -115,9 +138,10 @@ static bool train_batch(trainer *t)
     int64_t first = (int64_t)t->batch * x->batch[0], n = cak_min64(x->batch[0], x->loader.items - first);
     int which = n == x->batch[0] ? 0 : 1;
     uint64_t draw = t->step * t->runs_per_batch;
+    cak_record_begin(&t->rec);
     if (!t->data->ops->read_batch(t->data->loader, t->d, (int64_t)t->epoch, first, (int)n, t->port)) return false;
     for (int i = 0; i < x->n_phases; i++)
-        for (int64_t k = 0; k < x->phase[i].repeat; k++)
+        for (t->repetition = 0; t->repetition < x->phase[i].repeat; t->repetition++)
             if (!phase_step(t, &x->phase[i], &x->phase[i].step[which], draw++)) return false;
     return true;
 }
@@ -169,15 +193,20 @@ static bool due(int64_t every, uint64_t now) { return every > 0 && now % (uint64
 
 /* ---- the loop ---- */
 
+/* "epoch 3/20 c_loss=..." */
+static const char *bar_text(trainer *t)
+{
+    snprintf(t->text, sizeof t->text, "epoch %llu/%lld %s", (unsigned long long)t->epoch + 1, (long long)t->x->train.epochs,
+             cak_record_line(&t->rec));
+    return t->text;
+}
+
 static bool finish_epoch(trainer *t)
 {
-    char line[512];
     cak_record_epoch(&t->rec, t->x);
     if (!cak_metrics_epoch(t->d, t->metrics, t->epoch, t->step, wall(t), t->rec.epoch_value)) return false;
-    snprintf(line, sizeof line, "epoch %llu/%lld %s", (unsigned long long)t->epoch + 1, (long long)t->x->train.epochs,
-             cak_record_line(&t->rec));
-    cak_log_print(t->log, "%s", line);
-    cak_progress_line(line);
+    cak_log_print(t->log, "%s", bar_text(t));
+    cak_progress_line(t->text);
     cak_record_clear(&t->rec);
     t->epoch++;
     t->batch = 0;
@@ -201,7 +230,7 @@ static outcome run_loop(trainer *t, const cak_train_options *o)
         cak_record_add(&t->rec);
         t->step++;
         t->batch++;
-        cak_progress_show((int64_t)t->step, cak_record_line(&t->rec));
+        cak_progress_show((int64_t)t->step, bar_text(t));
         bool epoch_end = t->batch == per_epoch;
         if (epoch_end && !finish_epoch(t)) return BROKEN;
         if (!epoch_end && due(x->train.every_steps, t->step) && !save_checkpoint(t)) return BROKEN;
@@ -223,7 +252,11 @@ static bool open_run(trainer *t, const cak_train_options *o)
     t->metrics = cak_metrics_open(t->d, t->run->dir, t->rec.step_fields, t->rec.epoch_fields, keep);
     if (!t->metrics || !cak_run_start(t->d, t->run)) return false;
     if (!o->resume) return true;
-    cak_log_print(t->log, "resumed at step %llu", (unsigned long long)t->step);
+    const char *from = step == CAK_CKPT_NONE ? "no checkpoint yet: from the beginning" : "from its newest checkpoint";
+    cak_log_print(t->log, "resumed at step %llu, %s", (unsigned long long)t->step, from);
+    if (o->progress != CAK_PROGRESS_NONE) fprintf(stderr, "resuming at step %llu, %s\n", (unsigned long long)t->step, from);
+    cak_metrics_table *last = cak_metrics_last(t->x->arena, t->d, t->run->dir, "step");
+    if (last && last->n_rows) t->spent = last->value[cak_metrics_column(last, "wall")];
     return cak_metrics_event(t->d, t->metrics, "resume", t->step, wall(t), NULL);
 }
 
@@ -261,5 +294,7 @@ int cak_train(cak_experiment *x, const cak_batches *data, real *const *port, cak
     catch_signals();
     outcome how = open_run(&t, o) ? run_loop(&t, o) : BROKEN;
     cak_progress_end();
+    if (how == STOPPED)
+        fprintf(stderr, "stopped after step %llu; go on with: cak resume %s\n", (unsigned long long)t.step, run->dir);
     return close_run(&t, how);
 }
