@@ -1,7 +1,9 @@
 /* The graph as text (stable, for reading and golden tests) and as a picture description for Graphviz. */
+#include <stdio.h>
 #include <string.h>
 
 #include "graph/graph.h"
+#include "graph/number.h"
 #include "graph/text.h"
 
 static const char *rows_name(cak_rows r) { return r == CAK_ROWS_SAMPLE ? "sample" : r == CAK_ROWS_MIXED ? "mixed" : "shared"; }
@@ -53,22 +55,29 @@ static const char *quoted(cak_arena *a, const char *text)
 
 static bool scalar_const(const cak_graph *g, int id) { return !strcmp(cak_graph_value(g, (cak_ref){ id })->node->name, "const"); }
 
+static const char *const_text(const cak_graph *g, int id, char number[CAK_NUMBER_TEXT])
+{
+    snprintf(number, CAK_NUMBER_TEXT, "%.6g", *(const double *)cak_graph_value(g, (cak_ref){ id })->attr);
+    return number;
+}
+
 static void dot_value(cak_text_builder *b, const cak_graph *g, int id)
 {
     const cak_value *v = cak_graph_value(g, (cak_ref){ id });
     const char *name = cak_value_name(g, (cak_ref){ id });
-    char shape[CAK_SHAPE_TEXT];
+    char shape[CAK_SHAPE_TEXT], number[CAK_NUMBER_TEXT];
     if (scalar_const(g, id)) return; /* written on the edges of its users instead */
     const char *fill = name                           ? (v->rows == CAK_ROWS_SAMPLE ? "#d9e8f6" : "#f8e0c0")
                        : strncmp(v->label, "d/d(", 4) ? "#ffffff"
                                                       : "#e8f3e0";
-    cak_text_add(b, "  v%d [label=\"%s%s%s\\n%s\", tooltip=\"%s\", fillcolor=\"%s\"];\n", id, v->node->name, name ? " " : "",
-                 name ? quoted(b->a, name) : "", cak_shape_text(&v->shape, shape), quoted(b->a, v->label), fill);
+    const char *who = name ? name : v->label;
+    cak_text_add(b, "  v%d [label=\"%s\\n%s%s%s\", fillcolor=\"%s\"];\n", id, v->node->name, quoted(b->a, who), *who ? "\\n" : "",
+                 cak_shape_text(&v->shape, shape), fill);
     for (int k = 0; k < v->n_in; k++) {
         if (!scalar_const(g, v->in[k].id)) cak_text_add(b, "  v%d -> v%d;\n", v->in[k].id, id);
         else
             cak_text_add(b, "  c%d_%d [shape=plaintext, style=\"\", label=\"%s\"]; c%d_%d -> v%d;\n", id, k,
-                         attr_text(b->a, cak_graph_value(g, v->in[k])), id, k, id);
+                         const_text(g, v->in[k].id, number), id, k, id);
     }
 }
 
@@ -77,7 +86,8 @@ char *cak_dump_dot(cak_arena *a, const cak_graph *g, const cak_ref *out, const c
     cak_text_builder b = { .a = a };
     cak_text_add(
         &b,
-        "digraph cak {\n  label=\"%s\"; labelloc=t; rankdir=TB; fontname=\"sans-serif\";\n"
+        "digraph cak {\n  label=\"%s\\nblue: batch, orange: parameters and schedules, white: forward, green: gradient, yellow: "
+        "results\"; labelloc=t; rankdir=TB; fontname=\"sans-serif\";\n"
         "  node [shape=box, style=\"filled,rounded\", fontname=\"sans-serif\", fontsize=10];\n  edge [color=\"#606060\"];\n",
         quoted(a, title));
     for (int id = 0; id < cak_graph_size(g); id++) dot_value(&b, g, id);
