@@ -77,7 +77,7 @@ START_TEST(dot_is_well_formed)
     bench b = small_graph(out);
     char *dot = cak_dump_dot(b.a, b.g, out, names, 3, "a \"quoted\" \\ title");
     ck_assert_ptr_nonnull(strstr(dot, "label=\"a \\\"quoted\\\" \\\\ title\\n"));
-    ck_assert_ptr_nonnull(strstr(dot, "label=\"param f.w\\n[3]\""));
+    ck_assert_ptr_nonnull(strstr(dot, "label=\"param\\nf.w\\n[3]\""));
     ck_assert_ptr_nonnull(strstr(dot, "label=\"d(loss)/d(w)\""));
     ck_assert_ptr_null(strstr(dot, "none"));
     ck_assert_int_le(run_dot(dot), 0);
