@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "experiments/experiment.h"
+#include "experiments/record.h"
 #include "graph/rng.h"
 #include "graph/safetensors.h"
 #include "graph/text.h"
@@ -164,6 +165,17 @@ static bool check_epoch_metrics(cak_experiment *x)
     return ok;
 }
 
+/* A parameter that no phase moves is legal (a frozen module), but seldom meant. */
+static void warn_idle_params(const cak_experiment *x, const cak_graph *g)
+{
+    for (int k = 0; k < x->n_params; k++) {
+        bool moved = false;
+        for (int i = 0; i < x->n_phases; i++)
+            for (int j = 0; j < x->phase[i].n_params; j++) moved = moved || x->phase[i].param[j] == k;
+        if (!moved) cak_warn(x->diag, cak_graph_param(g, k)->origin, "no phase updates the parameter '%s'", x->param[k].name);
+    }
+}
+
 static bool build_batch(cak_experiment *x, int which)
 {
     int n;
@@ -179,7 +191,8 @@ static bool build_batch(cak_experiment *x, int which)
         ok = x->phase[i].loss && build_step(x, g, b, &x->phase[i], &x->phase[i].step[which], which == 0) && ok;
     if (!ok) return false;
     if (which == 0) list_params(x, g);
-    ok = which || check_epoch_metrics(x);
+    ok = which || (check_epoch_metrics(x) & cak_record_names(x->diag, x));
+    if (!which && ok) warn_idle_params(x, g);
     for (int i = 0; i < x->n_phases && ok; i++) plan_step(x, g, &x->phase[i], &x->phase[i].step[which]);
     return ok;
 }
@@ -203,6 +216,9 @@ bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader)
     x->loader = *loader;
     x->port_name = cak_arena_alloc(x->arena, ((size_t)loader->n_ports + 1) * sizeof *x->port_name);
     for (int i = 0; i < loader->n_ports; i++) x->port_name[i] = cak_arena_print(x->arena, "batch.%s", loader->port[i].name);
+    if (loader->items && loader->items < loader->batch)
+        cak_warn(x->diag, cak_yaml_get(x->config->root, "data")->key_pos,
+                 "a batch of %lld is larger than the %lld items there are", (long long)loader->batch, (long long)loader->items);
     x->batch[0] = loader->items && loader->items < loader->batch ? loader->items : loader->batch;
     x->batch[1] = loader->drop_last || !loader->items ? 0 : loader->items % x->batch[0];
     size_t graphs = (size_t)(2 * (1 + x->n_phases));
@@ -231,6 +247,7 @@ static bool read_initial(cak_experiment *x)
     cak_arena *a = cak_arena_open("init_from");
     cak_tensors *t = cak_tensors_load(a, x->diag, path);
     bool ok = t != NULL;
+    if (!ok) cak_note(x->diag, x->init_from_at, "named here");
     for (int i = 0; t && i < t->n; i++) {
         int k = 0;
         char want[CAK_SHAPE_TEXT], have[CAK_SHAPE_TEXT];

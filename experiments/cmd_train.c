@@ -1,6 +1,7 @@
 /* cak train and cak resume. */
 #include <string.h>
 
+#include "experiments/checkpoint.h"
 #include "experiments/command.h"
 #include "experiments/prepare.h"
 #include "experiments/train.h"
@@ -88,13 +89,10 @@ static bool write_sources(cak_diag *d, cak_run *run, const cak_config *c, int n,
     return ok;
 }
 
-static int train(cak_diag *d, cak_experiment *x, cak_data *data, cak_run *run, const cak_train_options *t)
+static int train(cak_experiment *x, cak_data *data, real *const *port, cak_run *run, const cak_train_options *t)
 {
     cak_batches batches = { data->ops, data->loader, data->digest };
-    real **port = open_ports(x);
-    int code = cak_experiment_ready(x, port) ? cak_train(x, &batches, port, run, t) : cak_diag_exit(d);
-    close_ports(x, port);
-    return code;
+    return cak_train(x, &batches, port, run, t);
 }
 
 static cak_run *create_run(cak_diag *d, cak_experiment *x, const train_options *o, int argc, char **argv)
@@ -134,13 +132,17 @@ static int train_command(cak_diag *d, int n, char **arg, const train_options *o,
     cak_data *data = c ? open_all(d, c, &x, o, t->progress) : NULL;
     if (data && cak_experiment_build(x, &data->info)) {
         cak_print_plan(stderr, x);
-        cak_run *run = o->dry_run ? NULL : create_run(d, x, o, argc, argv);
+        real **port = open_ports(x);
+        bool ready = !o->dry_run && cak_experiment_ready(x, port); /* what can go wrong goes wrong before there is a directory */
+        cak_run *run = ready ? create_run(d, x, o, argc, argv) : NULL;
         if (run) {
             printf("%s\n", run->dir);
             fflush(stdout);
-            if (describe_run(d, run, x, data) && write_sources(d, run, c, n_over, override, a)) code = train(d, x, data, run, t);
+            if (describe_run(d, run, x, data) && write_sources(d, run, c, n_over, override, a))
+                code = train(x, data, port, run, t);
             cak_run_close(run);
         }
+        close_ports(x, port);
     }
     cak_data_close(data);
     cak_experiment_close(x);
@@ -201,7 +203,11 @@ static int resume_command(cak_diag *d, const char *dir, const train_options *o, 
     if (data && cak_experiment_build(x, &data->info)) {
         printf("%s\n", run->dir);
         fflush(stdout);
-        code = train(d, x, data, run, t);
+        int n;
+        real **port = open_ports(x);
+        if (cak_ckpt_steps(x->arena, d, run->dir, &n) && n) x->init_from = NULL; /* the checkpoint holds what it gave */
+        if (cak_experiment_ready(x, port)) code = train(x, data, port, run, t);
+        close_ports(x, port);
     }
     cak_data_close(data);
     cak_experiment_close(x);

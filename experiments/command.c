@@ -42,6 +42,8 @@ static bool take_option(int argc, char **argv, int *i, const cak_option *options
         if (o->value && !equals && *i + 1 >= argc)
             return *code = cak_usage(argv[0], "--%s needs a value (%s)", o->name, o->value), false;
         *o->text = !o->value ? "" : equals ? equals + 1 : argv[++*i];
+        if (o->value && !**o->text)
+            return *code = cak_usage(argv[0], "--%s needs a value (%s), got an empty one", o->name, o->value), false;
         return true;
     }
     char wrong[64];

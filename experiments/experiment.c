@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct reader {
     cak_experiment *x;
@@ -86,7 +87,8 @@ static void read_schedules(reader *r, cak_yaml *map)
         n->used = true;
         cak_schedule *s = &x->schedule[x->n_schedules++];
         schedule_attr at = { 0 };
-        *s = (cak_schedule){ .name = n->key, .input = cak_arena_print(r->a, "schedules.%s", n->key), .over = 1 };
+        *s =
+            (cak_schedule){ .name = n->key, .input = cak_arena_print(r->a, "schedules.%s", n->key), .at = n->key_pos, .over = 1 };
         r->ok = cak_config_name(r->d, n->key, n->key_pos, "schedule", false) && r->ok;
         if (n->kind == CAK_YAML_SCALAR) { /* temperature: 20 */
             r->ok = cak_config_num(r->d, n, &s->from) && r->ok;
@@ -368,7 +370,9 @@ static void read_head(reader *r, cak_yaml *root)
     r->ok = read && r->ok;
     cak_yaml *from = cak_yaml_get(root, "init_from"), *hp = section(r, root, "hp", CAK_YAML_MAP, false),
              *tags = section(r, root, "tags", CAK_YAML_LIST, false);
-    if (hp) mark_used(hp); /* free numbers that ${hp.x} refers to */
+    if (hp)
+        cak_yaml_remove(
+            hp); /* free numbers that ${hp.x} referred to: nothing reads them any more, so the saved text does not hold them */
     if (tags) mark_used(tags);
     r->x->name = h.name;
     r->x->seed = (uint64_t)h.seed;
@@ -388,7 +392,9 @@ static void make_absolute(reader *r, cak_yaml *n)
     if (!n || n->kind != CAK_YAML_SCALAR || !n->text[0] || n->text[0] == '/') return;
     char full[PATH_MAX];
     const char *path = cak_arena_print(r->x->config->arena, "%s/%s", r->x->base_dir, n->text);
-    n->text = realpath(path, full) ? cak_arena_text(r->x->config->arena, full) : path;
+    if (realpath(path, full)) path = cak_arena_text(r->x->config->arena, full);
+    else if (path[0] != '/' && getcwd(full, sizeof full)) path = cak_arena_print(r->x->config->arena, "%s/%s", full, path);
+    n->text = path;
 }
 
 cak_experiment *cak_experiment_open(cak_config *c)

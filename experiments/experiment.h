@@ -9,6 +9,7 @@
 
 typedef struct cak_schedule { /* a number that changes with the epoch; the graph sees it as schedules.<name> */
     const char *name, *input;
+    cak_pos at;
     double from, to, over; /* from + (to - from) min(1, epoch / over) */
     real value;
 } cak_schedule;

@@ -2,8 +2,10 @@
 #include "experiments/prepare.h"
 
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "experiments/prepare_cache.h"
 #include "experiments/prepare_stats.h"
@@ -43,7 +45,9 @@ bool cak_data_describe(cak_arena *a, cak_diag *d, cak_yaml *data, const char *ba
 
 static const char *find_cache_dir(cak_arena *a, cak_diag *d, const char *asked)
 {
+    const struct passwd *user = getpwuid(getuid());
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *dir = asked;
+    if ((!home || *home != '/') && user) home = user->pw_dir; /* services run without HOME */
     if (!dir && xdg && *xdg == '/') dir = cak_arena_print(a, "%s/cak", xdg);
     if (!dir && home && *home == '/') dir = cak_arena_print(a, "%s/.cache/cak", home);
     if (!dir) return cak_error(d, CAK_E4001, CAK_NOWHERE, "no place for prepared data: neither --cache nor HOME is set"), NULL;

@@ -9,17 +9,26 @@ typedef struct maker {
     cak_record *r;
     cak_arena *a;
     cak_field *step, *epoch;
+    cak_pos *step_at, *epoch_at; /* what in the configuration names a field */
     int n_step, n_epoch;
 } maker;
 
-static void step_field(maker *m, const char *name, bool mean)
+static void step_field(maker *m, const char *name, cak_pos at, bool mean)
 {
     m->step[m->n_step] = (cak_field){ name, false };
+    m->step_at[m->n_step] = at;
     if (mean) {
         m->r->mean_of[m->n_epoch] = m->n_step;
+        m->epoch_at[m->n_epoch] = at;
         m->epoch[m->n_epoch++] = (cak_field){ name, true };
     }
     m->n_step++;
+}
+
+static void epoch_field(maker *m, const char *name, cak_pos at)
+{
+    m->epoch_at[m->n_epoch] = at;
+    m->epoch[m->n_epoch++] = (cak_field){ name, false };
 }
 
 static int count_fields(const cak_experiment *x)
@@ -29,23 +38,36 @@ static int count_fields(const cak_experiment *x)
     return n;
 }
 
-static void phase_fields(maker *m, const cak_experiment *x, const cak_phase *p)
+/* The name of a phase's loss: the phase comes first where another phase minimises the same. */
+static const char *loss_name(maker *m, const cak_experiment *x, const cak_phase *p)
 {
-    step_field(m, p->loss->name, true);
-    for (int i = 0; i < p->loss->n; i++)
-        step_field(m, cak_arena_print(m->a, "%s.%s", p->loss->name, p->loss->term[i].name), true);
-    for (int i = 0; i < p->n_metrics; i++) step_field(m, p->metric[i].name, true);
-    step_field(m, cak_arena_print(m->a, "%s.grad_norm", p->name), true);
-    for (int i = 0; i < p->n_params; i++)
-        step_field(m, cak_arena_print(m->a, "%s.grad_norm.%s", p->name, x->param[p->param[i]].name), false);
+    for (int i = 0; i < x->n_phases; i++)
+        if (&x->phase[i] != p && x->phase[i].loss == p->loss) return cak_arena_print(m->a, "%s.%s", p->name, p->loss->name);
+    return p->loss->name;
 }
 
-void cak_record_open(cak_record *r, const cak_experiment *x)
+static void phase_fields(maker *m, const cak_experiment *x, const cak_phase *p)
+{
+    const char *loss = loss_name(m, x, p);
+    step_field(m, loss, p->loss->at, true);
+    for (int i = 0; i < p->loss->n; i++)
+        step_field(m, cak_arena_print(m->a, "%s.%s", loss, p->loss->term[i].name), p->loss->term[i].at, true);
+    for (int i = 0; i < p->n_metrics; i++) step_field(m, p->metric[i].name, p->metric[i].at, true);
+    step_field(m, cak_arena_print(m->a, "%s.grad_norm", p->name), p->at, true);
+    for (int i = 0; i < p->n_params; i++)
+        step_field(m, cak_arena_print(m->a, "%s.grad_norm.%s", p->name, x->param[p->param[i]].name), p->at, false);
+}
+
+static maker make_fields(cak_record *r, const cak_experiment *x)
 {
     cak_arena *a = x->arena;
     size_t room = (size_t)count_fields(x);
     *r = (cak_record){ .x = x };
-    maker m = { r, a, cak_arena_alloc(a, room * sizeof(cak_field)), cak_arena_alloc(a, room * sizeof(cak_field)), 0, 0 };
+    maker m = { .r = r, .a = a };
+    m.step = cak_arena_alloc(a, room * sizeof *m.step);
+    m.epoch = cak_arena_alloc(a, room * sizeof *m.epoch);
+    m.step_at = cak_arena_alloc(a, room * sizeof *m.step_at);
+    m.epoch_at = cak_arena_alloc(a, room * sizeof *m.epoch_at);
     r->mean_of = cak_arena_alloc(a, room * sizeof(int));
     r->phase_first = cak_arena_alloc(a, ((size_t)x->n_phases + 1) * sizeof(int));
     for (int i = 0; i < x->n_phases; i++) {
@@ -53,10 +75,44 @@ void cak_record_open(cak_record *r, const cak_experiment *x)
         phase_fields(&m, x, &x->phase[i]);
     }
     r->n_means = m.n_epoch;
-    for (int i = 0; i < x->n_schedules; i++) m.epoch[m.n_epoch++] = (cak_field){ x->schedule[i].name, false };
-    for (int i = 0; i < x->n_epoch_metrics; i++) m.epoch[m.n_epoch++] = (cak_field){ x->epoch_metric[i].name, false };
+    for (int i = 0; i < x->n_schedules; i++) epoch_field(&m, x->schedule[i].name, x->schedule[i].at);
+    for (int i = 0; i < x->n_epoch_metrics; i++) epoch_field(&m, x->epoch_metric[i].name, x->epoch_metric[i].at);
     r->step_fields = (cak_fields){ m.step, m.n_step };
     r->epoch_fields = (cak_fields){ m.epoch, m.n_epoch };
+    return m;
+}
+
+static bool check_names(cak_diag *d, const cak_fields *f, const cak_pos *at)
+{
+    static const char *const reserved[] = { "t", "step", "epoch", "batch", "wall", "nonfinite", "event", "note" };
+    bool ok = true;
+    for (int i = 0; i < f->n; i++) {
+        for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++)
+            if (!strcmp(f->field[i].name, reserved[k]))
+                ok = cak_error(d, CAK_E1205, at[i], "'%s' is a field of the log itself", reserved[k]);
+        for (int k = 0; k < i; k++) {
+            if (strcmp(f->field[i].name, f->field[k].name)) continue;
+            ok = cak_error(d, CAK_E1205, at[i], "'%s' is recorded twice", f->field[i].name);
+            cak_note(d, at[k], "first here");
+            break;
+        }
+    }
+    return ok;
+}
+
+bool cak_record_names(cak_diag *d, const cak_experiment *x)
+{
+    cak_record r;
+    maker m = make_fields(&r, x);
+    bool ok = check_names(d, &r.step_fields, m.step_at);
+    return ok && check_names(d, &r.epoch_fields, m.epoch_at);
+}
+
+void cak_record_open(cak_record *r, const cak_experiment *x)
+{
+    cak_arena *a = x->arena;
+    size_t room = (size_t)count_fields(x);
+    make_fields(r, x);
     r->step_value = cak_arena_alloc(a, room * sizeof(double));
     r->epoch_value = cak_arena_alloc(a, room * sizeof(double));
     r->sum = cak_arena_alloc(a, room * sizeof(double));

@@ -6,7 +6,7 @@
 #include "experiments/experiment.h"
 #include "experiments/metrics.h"
 
-/* Step fields, phase by phase: the loss, its terms ("c_loss.gp", without weight), the phase's metrics, the gradient norms ("critic.grad_norm",
+/* Step fields, phase by phase: the loss (with the phase's name in front where phases share it), its terms ("c_loss.gp", without weight), the phase's metrics, the gradient norms ("critic.grad_norm",
 ** "critic.grad_norm.detector.weight"); a phase that repeats records its last repetition, as the author does. Epoch fields: means of the step
 ** fields (but those of single tensors) over the batches, then schedules, then the one-element parameters of `metrics:` after the epoch. */
 typedef struct cak_record {
@@ -23,6 +23,8 @@ typedef struct cak_record {
 } cak_record;
 
 void cak_record_open(cak_record *r, const cak_experiment *x);
+/* Every name is recorded once and is none of the log's own; false after an error (E1205) at the place of the second use. */
+bool cak_record_names(cak_diag *d, const cak_experiment *x);
 void cak_record_begin(cak_record *r); /* a new batch: nothing has been computed yet, so every value is NaN */
 /* Take the values of a phase after its run; false when a gradient is not finite. */
 bool cak_record_phase(cak_record *r, int phase, const cak_step *s, const real *const *grad);

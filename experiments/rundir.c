@@ -199,13 +199,19 @@ static bool make_dir(cak_diag *d, cak_run *run, const cak_run_spec *spec, const 
 
 static bool adopt_dir(cak_diag *d, cak_run *run, const char *id)
 {
-    int n;
     run->id = id;
     if (!cak_io_no_link(d, run->dir)) return false;
-    if (!cak_io_exists(run->dir)) return cak_io_mkdirs(d, run->dir);
-    if (!cak_io_list(run->arena, d, run->dir, &n)) return false;
-    return n == 0 ||
-           cak_error(d, CAK_E5001, CAK_NOWHERE, "%s is not empty; resume the run in it or choose another directory", run->dir);
+    return cak_io_exists(run->dir) || cak_io_mkdirs(d, run->dir);
+}
+
+/* Nothing but the lock, which is ours by now: the emptiness holds until the run is made. */
+static bool is_empty(cak_diag *d, cak_run *run)
+{
+    int n;
+    const cak_io_entry *list = cak_io_list(run->arena, d, run->dir, &n);
+    if (!list) return false;
+    if (n == 1 && !strcmp(list[0].name, "run.lock")) return true;
+    return cak_error(d, CAK_E5001, CAK_NOWHERE, "%s is not empty; resume the run in it or choose another directory", run->dir);
 }
 
 static void fill_json(cak_run *run, const cak_run_spec *spec, time_t now)
@@ -230,7 +236,7 @@ static bool create(cak_diag *d, cak_run *run, const cak_run_spec *spec)
     const char *id = make_id(run, spec, now);
     if (!(spec->dir ? adopt_dir(d, run, id) : make_dir(d, run, spec, id))) return false;
     run->lock = cak_io_lock(d, cak_run_path(run, "run.lock"));
-    if (run->lock < 0) return false;
+    if (run->lock < 0 || !is_empty(d, run)) return false;
     fill_json(run, spec, now);
     return save_json(d, run);
 }

@@ -246,12 +246,15 @@ static bool open_run(trainer *t, const cak_train_options *o)
     if (!cak_io_need_space(t->d, t->run->dir, (uint64_t)(t->x->train.keep + 1) * cak_ckpt_size(&t->state) + (64 << 20)))
         return false;
     if (o->resume && !cak_ckpt_resume(t->d, t->run->dir, &t->state, &step)) return false;
+    if (o->resume && step == CAK_CKPT_NONE && t->run->state == CAK_RUN_INTERRUPTED)
+        return cak_error(t->d, CAK_E4005, CAK_NOWHERE, "%s/ckpt holds no checkpoint, although the run was stopped with one",
+                         t->run->dir);
     t->log = cak_log_open(t->d, t->run->dir);
     if (!t->log) return false;
     cak_metrics_count none = { 0, 0 }, *keep = o->resume ? step == CAK_CKPT_NONE ? &none : &t->rec.count : NULL;
     t->metrics = cak_metrics_open(t->d, t->run->dir, t->rec.step_fields, t->rec.epoch_fields, keep);
     if (!t->metrics || !cak_run_start(t->d, t->run)) return false;
-    if (!o->resume) return true;
+    if (!o->resume) return save_checkpoint(t); /* step 0: initial values need not be found again */
     const char *from = step == CAK_CKPT_NONE ? "no checkpoint yet: from the beginning" : "from its newest checkpoint";
     cak_log_print(t->log, "resumed at step %llu, %s", (unsigned long long)t->step, from);
     if (o->progress != CAK_PROGRESS_NONE) fprintf(stderr, "resuming at step %llu, %s\n", (unsigned long long)t->step, from);
@@ -285,6 +288,15 @@ static int close_run(trainer *t, outcome how)
     return end.exit_code;
 }
 
+/* A run that could not begin: what it was before, when it is an old one; failed, when it is new. */
+static int leave_run(trainer *t, const cak_train_options *o)
+{
+    if (!o->resume || t->run->state == CAK_RUN_RUNNING) return close_run(t, BROKEN);
+    if (t->metrics) cak_metrics_close(t->metrics);
+    if (t->log) cak_log_close(t->log);
+    return cak_diag_exit(t->d);
+}
+
 int cak_train(cak_experiment *x, const cak_batches *data, real *const *port, cak_run *run, const cak_train_options *o)
 {
     trainer t = { .x = x, .d = x->diag, .data = data, .port = port, .run = run, .started = cak_seconds() };
@@ -292,7 +304,8 @@ int cak_train(cak_experiment *x, const cak_batches *data, real *const *port, cak
     t.grad = cak_arena_alloc(x->arena, ((size_t)x->n_params + 1) * sizeof *t.grad);
     cak_record_open(&t.rec, x);
     catch_signals();
-    outcome how = open_run(&t, o) ? run_loop(&t, o) : BROKEN;
+    if (!open_run(&t, o)) return leave_run(&t, o);
+    outcome how = run_loop(&t, o);
     cak_progress_end();
     if (how == STOPPED)
         fprintf(stderr, "stopped after step %llu; go on with: cak resume %s\n", (unsigned long long)t.step, run->dir);

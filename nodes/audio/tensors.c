@@ -34,11 +34,13 @@ static bool find(cak_diag *d, cak_pos at, const cak_tensors *t, const char *port
     return true;
 }
 
-static bool add_port(cak_arena *a, cak_diag *d, loader *l, const char *port, const cak_tensor *t, cak_loader_info *info)
+static bool add_port(cak_arena *a, cak_diag *d, cak_pos at, loader *l, const char *port, const cak_tensor *t,
+                     cak_loader_info *info)
 {
     int64_t items = t->shape.dim[0];
     cak_shape shape = { .rank = t->shape.rank - 1 };
     for (int i = 0; i < shape.rank; i++) shape.dim[i] = t->shape.dim[i + 1];
+    if (cak_shape_size(&t->shape) < 1) return cak_error(d, CAK_E2005, at, "tensor '%s' has an axis of extent 0", t->name);
     l->size[l->n] = cak_shape_size(&shape);
     l->data[l->n] = cak_arena_alloc(a, (size_t)cak_shape_size(&t->shape) * sizeof(real) + 1);
     if (!cak_tensor_read(d, t, l->data[l->n])) return false;
@@ -47,12 +49,22 @@ static bool add_port(cak_arena *a, cak_diag *d, loader *l, const char *port, con
     return true;
 }
 
+/* What is wrong with the file is an error of the data, at the place that names it. */
+static cak_tensors *load(cak_arena *a, cak_diag *d, cak_pos at, const char *path)
+{
+    cak_diag *own = cak_diag_open();
+    cak_tensors *t = cak_tensors_load(a, own, path);
+    if (!t) cak_error(d, CAK_E2005, at, "%s", cak_diag_message(own, 0));
+    cak_diag_close(own);
+    return t;
+}
+
 static void *open_loader(cak_arena *a, cak_diag *d, const void *attr, cak_pos at, const char *base_dir, uint64_t seed,
                          const cak_prepared *in, cak_loader_info *info)
 {
     const tensors_attr *p = attr;
     if (in) return cak_error(d, CAK_E3004, at, "tensors reads a file and takes no input"), NULL;
-    cak_tensors *t = cak_tensors_load(a, d, cak_path_join(a, base_dir, p->path));
+    cak_tensors *t = load(a, d, at, cak_path_join(a, base_dir, p->path));
     if (!t) return NULL;
     loader *l = cak_arena_alloc(a, sizeof *l);
     *info = (cak_loader_info){ .batch = p->batch, .drop_last = p->drop_last, .shuffle = p->shuffle };
@@ -64,7 +76,7 @@ static void *open_loader(cak_arena *a, cak_diag *d, const void *attr, cak_pos at
             return cak_error(d, CAK_E2005, at, "tensor '%s' of %s has %" PRId64 " items, '%s' has %" PRId64, tensor->name,
                              t->path, tensor->shape.dim[0], info->port[0].name, info->items),
                    NULL;
-        if (!add_port(a, d, l, names[i], tensor, info)) return NULL;
+        if (!add_port(a, d, at, l, names[i], tensor, info)) return NULL;
     }
     info->n_ports = l->n;
     if (!l->n || info->items < 1)

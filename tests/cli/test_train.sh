@@ -47,6 +47,7 @@ done
 pid=$!
 sleep 1
 expect 8 "E4004" "$cak" resume "$work/term"
+expect 8 "E4004" "$cak" train $config --progress none --run-dir "$work/term"
 kill -TERM $pid
 wait $pid
 [ $? -eq 75 ] || fail "SIGTERM is not exit code 75"
@@ -59,7 +60,43 @@ grep -q '"term": "gp"' "$work/d/run.json" || fail "the term of the divergence is
 [ -s "$work/d/snapshot/state.safetensors" ] && [ -s "$work/d/snapshot/ring.jsonl" ] || fail "no snapshot of the diverged state"
 expect 5 "first value that is not finite" "$cak" train $config --progress none --run-dir "$work/n" hp.lr=1e6 train.guard.abs_loss=inf
 
+# a resume that cannot begin says why and leaves the run as it was
+train --run-dir "$work/i" --stop-after 2 >/dev/null 2>&1
+cannot() { # exit code, text: of a resume of a damaged copy; the copy stays interrupted
+    expect "$1" "$2" "$cak" resume "$work/c" --progress none
+    grep -q '"state": "interrupted"' "$work/c/run.json" || fail "$2: the state changed"
+    rm -rf "$work/c"
+}
+copy() { rm -rf "$work/c"; cp -r "$work/i" "$work/c"; }
+copy; for file in "$work/c"/ckpt/*; do : >"$file"; done; cannot 9 "E4005"
+copy; rm "$work/c"/ckpt/*; cannot 9 "holds no checkpoint"
+copy; sed -i 's/scale0: 1.0/scale0: 2.0/' "$work/c/config.yaml"; cannot 9 "E4006"
+copy; rm "$work/c/metrics.jsonl"; cannot 9 "E4006"
+copy; "$cak" resume "$work/c" --progress none >/dev/null 2>&1 || fail "the intact copy does not resume"
+
+# names that meet in the log; phases that share a loss
+expect 3 "'violations' is recorded twice" "$cak" check $config '+train.phases.critic.metrics.violations=w'
+expect 3 "'temperature' is recorded twice" "$cak" check $config '+metrics.temperature=generator.scale'
+expect 3 "'step' is a field of the log itself" "$cak" check $config '+metrics.step=generator.scale'
+expect 75 "" "$cak" train $config --progress none --run-dir "$work/share" train.phases.generator.loss=c_loss 'train.phases.generator.update=[critic]' --stop-after 2
+grep -q '"generator.c_loss"' "$work/share/metrics.jsonl" || fail "a shared loss does not carry the phase"
+expect 0 "" "$cak" resume "$work/share" --progress none
+expect 0 "no phase updates the parameter 'generator.scale'" "$cak" check $config train.phases.generator.loss=c_loss 'train.phases.generator.update=[critic]'
+
+# initial values: a missing file leaves no directory; once taken it is not needed again
+expect 6 "named here" "$cak" train $config --progress none --run-dir "$work/init" +init_from=nope.safetensors
+[ ! -e "$work/init" ] || fail "a missing init_from leaves a directory"
+cp "$work/a/ckpt/$(ls "$work/a/ckpt" | tail -1)" "$work/init.safetensors"
+expect 75 "" "$cak" train $config --progress none --run-dir "$work/init" "+init_from=$work/init.safetensors" --stop-after 1
+rm "$work/init.safetensors"
+expect 0 "" "$cak" resume "$work/init" --progress none
+
 # directories
+expect 2 "got an empty one" "$cak" train $config --run-dir=
+expect 2 "got an empty one" "$cak" train $config --runs ""
+env -u HOME -u XDG_CACHE_HOME "$cak" train $config --progress none --run-dir "$work/home" --max-steps 1 >/dev/null 2>&1 || fail "HOME unset"
+mkdir "$work/only-lock" && : >"$work/only-lock/run.lock"
+expect 0 "" "$cak" train $config --progress none --max-steps 1 --run-dir "$work/only-lock"
 expect 2 "E5001" "$cak" train $config --run-dir "$work/a"
 expect 0 "finished" "$cak" show "$work/a"
 expect 0 "diverged" "$cak" ls "$work"
