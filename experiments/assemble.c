@@ -197,6 +197,19 @@ static bool build_batch(cak_experiment *x, int which)
     return ok;
 }
 
+/* `batch` and `schedules` are taken: a node of that name could not be told from them. */
+static bool check_node_names(const cak_experiment *x, const char *loader)
+{
+    bool ok = true;
+    if (!x->nodes) return true;
+    cak_yaml_each (n, x->nodes)
+        if (!strcmp(n->key, loader) || !strcmp(n->key, "schedules"))
+            ok = cak_error(x->diag, CAK_E1205, n->key_pos, "a node cannot be called '%s': %s", n->key,
+                           strcmp(n->key, loader) ? "schedules are read as schedules.NAME"
+                                                  : "this is the loader of the data section");
+    return ok;
+}
+
 /* Forget an earlier build: one for shapes alone may come before the data are there. */
 static void forget_build(cak_experiment *x)
 {
@@ -214,8 +227,10 @@ bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader)
 {
     forget_build(x);
     x->loader = *loader;
+    const char *loader_name = loader->name ? loader->name : "batch";
     x->port_name = cak_arena_alloc(x->arena, ((size_t)loader->n_ports + 1) * sizeof *x->port_name);
-    for (int i = 0; i < loader->n_ports; i++) x->port_name[i] = cak_arena_print(x->arena, "batch.%s", loader->port[i].name);
+    for (int i = 0; i < loader->n_ports; i++)
+        x->port_name[i] = cak_arena_print(x->arena, "%s.%s", loader_name, loader->port[i].name);
     if (loader->items && loader->items < loader->batch)
         cak_warn(x->diag, cak_yaml_get(x->config->root, "data")->key_pos,
                  "a batch of %lld is larger than the %lld items there are", (long long)loader->batch, (long long)loader->items);
@@ -223,6 +238,7 @@ bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader)
     x->batch[1] = loader->drop_last || !loader->items ? 0 : loader->items % x->batch[0];
     size_t graphs = (size_t)(2 * (1 + x->n_phases));
     x->graphs = cak_arena_alloc(x->arena, graphs * sizeof *x->graphs);
+    if (!check_node_names(x, loader_name)) return false;
     return build_batch(x, 0) && (!x->batch[1] || build_batch(x, 1)) && cak_diag_errors(x->diag) == 0;
 }
 

@@ -38,6 +38,7 @@ bool cak_data_describe(cak_arena *a, cak_diag *d, cak_yaml *data, const char *ba
     const cak_stage_ops *ops = s.loader_node->stage;
     void *loader = ops->open_loader(a, d, s.loader_attr, s.loader->key_pos, base_dir, 0, s.input ? &in : NULL, info);
     if (loader) ops->close_loader(loader);
+    info->name = s.loader->key;
     return loader != NULL;
 }
 
@@ -210,6 +211,7 @@ cak_data *cak_data_open(cak_diag *d, cak_yaml *data, const char *base_dir, uint6
         x->ops = s.loader_node->stage;
         x->loader =
             x->ops->open_loader(a, d, s.loader_attr, s.loader->key_pos, base_dir, seed, s.input ? &x->prepared : NULL, &x->info);
+        x->info.name = s.loader->key;
     }
     if (x->loader) return x;
     cak_data_close(x);

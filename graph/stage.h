@@ -32,6 +32,7 @@ typedef struct cak_batch_port { /* one output of a loader */
 } cak_batch_port;
 
 typedef struct cak_loader_info {
+    const char *name; /* of the loader's node: its ports are NAME.PORT in the graph; set by the reader of the section */
     cak_batch_port port[CAK_MAX_OUT];
     int n_ports;
     int64_t items; /* items of an epoch */

@@ -77,6 +77,7 @@ copy; "$cak" resume "$work/c" --progress none >/dev/null 2>&1 || fail "the intac
 # names that meet in the log; phases that share a loss
 expect 3 "'violations' is recorded twice" "$cak" check $config '+train.phases.critic.metrics.violations=w'
 expect 3 "'temperature' is recorded twice" "$cak" check $config '+metrics.temperature=generator.scale'
+expect 3 "a node cannot be called 'batch'" "$cak" check $config '+graph.batch={type: exp, inputs: [w]}'
 expect 3 "'step' is a field of the log itself" "$cak" check $config '+metrics.step=generator.scale'
 expect 75 "" "$cak" train $config --progress none --run-dir "$work/share" train.phases.generator.loss=c_loss 'train.phases.generator.update=[critic]' --stop-after 2
 grep -q '"generator.c_loss"' "$work/share/metrics.jsonl" || fail "a shared loss does not carry the phase"
