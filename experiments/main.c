@@ -24,6 +24,8 @@ const cak_command cak_commands[] = {
     { 0 },
 };
 
+enum { MAX_THREADS = 1024 }; /* OMP_NUM_THREADS may hold anything */
+
 static int help(FILE *f, int code)
 {
     fprintf(f, "cak %s: a laboratory for conditioned audio effects\n\nusage: cak COMMAND ...\n\n", CAK_VERSION);
@@ -67,6 +69,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     cak_flush_denormals();
+    if (cak_threads() > MAX_THREADS) cak_threads_set(MAX_THREADS);
     if (argc < 2) return help(stderr, CAK_EXIT_USAGE);
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
         return finish(help(stdout, CAK_EXIT_OK));
