@@ -197,21 +197,26 @@ static bool make_dir(cak_diag *d, cak_run *run, const cak_run_spec *spec, const 
     return made == CAK_IO_MADE;
 }
 
+/* Nothing but a lock that a starting process may have left. Asked before the lock is taken, so that a folder of somebody else stays as it
+** is, and again with the lock, when the answer holds until the run is made. */
+static bool is_empty(cak_diag *d, cak_run *run)
+{
+    int n, holder;
+    const char *lock = cak_run_path(run, "run.lock");
+    const cak_io_entry *list = cak_io_list(run->arena, d, run->dir, &n);
+    if (!list) return false;
+    if (n == 0 || (n == 1 && !strcmp(list[0].name, "run.lock"))) return true;
+    if (run->lock < 0 && cak_io_locked(lock, &holder))
+        return cak_error(d, CAK_E4004, CAK_NOWHERE, "%s is in use by process %d", run->dir, holder);
+    return cak_error(d, CAK_E5001, CAK_NOWHERE, "%s is not empty; resume the run in it or choose another directory", run->dir);
+}
+
 static bool adopt_dir(cak_diag *d, cak_run *run, const char *id)
 {
     run->id = id;
     if (!cak_io_no_link(d, run->dir)) return false;
-    return cak_io_exists(run->dir) || cak_io_mkdirs(d, run->dir);
-}
-
-/* Nothing but the lock, which is ours by now: the emptiness holds until the run is made. */
-static bool is_empty(cak_diag *d, cak_run *run)
-{
-    int n;
-    const cak_io_entry *list = cak_io_list(run->arena, d, run->dir, &n);
-    if (!list) return false;
-    if (n == 1 && !strcmp(list[0].name, "run.lock")) return true;
-    return cak_error(d, CAK_E5001, CAK_NOWHERE, "%s is not empty; resume the run in it or choose another directory", run->dir);
+    if (!cak_io_exists(run->dir)) return cak_io_mkdirs(d, run->dir);
+    return is_empty(d, run);
 }
 
 static void fill_json(cak_run *run, const cak_run_spec *spec, time_t now)

@@ -118,7 +118,7 @@ START_TEST(errors)
     opened o = open_file(dir, "{path: t.safetensors}", &in);
     expect_error(&o, CAK_E3004, "takes no input");
     o = open_file(dir, "{path: absent.safetensors}", NULL);
-    expect_error(&o, CAK_E4002, "absent.safetensors");
+    expect_error(&o, CAK_E2005, "absent.safetensors");
     o = open_file(dir, "{path: t.safetensors, input: nothing}", NULL);
     expect_error(&o, CAK_E2005, "holds no tensor 'nothing'");
     o = open_file(dir, "{path: t.safetensors, alpha: short}", NULL);
