@@ -40,7 +40,7 @@ static void add_below(listing *l, const char *root)
     for (int i = 0; i < n; i++) add_run(l, dir[i]);
 }
 
-static bool is_headline(const char *name) { return strcmp(name, "epoch") && strcmp(name, "step") && strcmp(name, "wall"); }
+static bool is_headline(const char *name) { return !cak_metrics_is_place(name) && strcmp(name, "wall") != 0; }
 
 static void print_headlines(const cak_metrics_table *t)
 {
@@ -48,12 +48,6 @@ static void print_headlines(const cak_metrics_table *t)
     for (int c = 0; t->n_rows && c < t->n_names && shown < HEADLINES; c++)
         if (is_headline(t->name[c])) printf("%s%s=%.4g", shown++ ? " " : "", t->name[c], t->value[c]);
     puts("");
-}
-
-static void print_count(int64_t n)
-{
-    if (n < 0) printf("  %6s", "-");
-    else printf("  %6" PRId64, n);
 }
 
 static void print_table(const listing *l)
@@ -68,10 +62,8 @@ static void print_table(const listing *l)
     for (int i = 0; i < l->n; i++) {
         const cak_run_info *r = l->run[i];
         char age[CAK_BYTES_TEXT], size[CAK_BYTES_TEXT];
-        printf("%-*s  %-11s", width, name[i], cak_run_state_name(r->state));
-        print_count(r->epoch);
-        print_count(r->step);
-        printf("  %8s  %9s  ", cak_age_text(time(NULL) - r->created, age), cak_bytes_text(r->size, size));
+        printf("%-*s  %-11s  %6" PRId64 "  %6" PRId64 "  ", width, name[i], cak_run_state_name(r->state), r->epochs, r->steps);
+        printf("%8s  %9s  ", cak_age_text(time(NULL) - r->created, age), cak_bytes_text(r->size, size));
         print_headlines(r->last);
     }
 }
@@ -90,11 +82,11 @@ int cak_cmd_ls(int argc, char **argv)
     const char *json = NULL;
     int code = CAK_EXIT_OK;
     const cak_option options[] = { { "json", NULL, "print JSON", &json }, { 0 } };
-    int n = cak_options(
-        argc, argv, options, "[DIR...]",
-        "List the runs at or below the directories (default: runs): state, progress, age, size, metrics of the last epoch.\n"
-        "`crashed` means that run.json says running and no process holds the run.",
-        &code);
+    int n = cak_options(argc, argv, options, "[DIR...]",
+                        "List the runs at or below the directories (default: runs): state, completed epochs and steps, age, "
+                        "size, metrics of the last epoch.\n"
+                        "`crashed` means that run.json says running and no process holds the run.",
+                        &code);
     if (n < 0) return code;
     listing l = { .a = cak_arena_open("list of runs"), .d = cak_diag_open() };
     for (int i = 1; i <= n; i++) add_below(&l, argv[i]);

@@ -60,7 +60,8 @@ static void print_history(cak_arena *a, json_t *history)
 static void print_metrics(cak_arena *a, const cak_metrics_table *t)
 {
     if (t->n_rows) puts("\nlast epoch");
-    for (int c = 0; t->n_rows && c < t->n_names; c++) printf("  %-32s  %.9g\n", cak_visible(a, t->name[c]), t->value[c]);
+    for (int c = 0; t->n_rows && c < t->n_names; c++)
+        if (!cak_metrics_is_place(t->name[c])) printf("  %-32s  %.9g\n", cak_visible(a, t->name[c]), t->value[c]);
 }
 
 static void print_files(cak_arena *a, cak_diag *d, const cak_run_info *r)

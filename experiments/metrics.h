@@ -60,6 +60,7 @@ typedef struct cak_metrics_table { /* all records of one kind */
 /* kind: "step" or "epoch". A torn last line is ignored; any other malformed line is E4002. An absent file gives an empty table. */
 cak_metrics_table *cak_metrics_read(cak_arena *a, cak_diag *d, const char *dir, const char *kind);
 int cak_metrics_column(const cak_metrics_table *t, const char *name); /* -1 when absent */
+bool cak_metrics_is_place(const char *name); /* "epoch" or "step": where a record stands, counted from 0 */
 
 /* The newest record of a kind, looked for from the end of the file: a table of one row, or none. */
 cak_metrics_table *cak_metrics_last(cak_arena *a, cak_diag *d, const char *dir, const char *kind);

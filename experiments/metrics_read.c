@@ -109,6 +109,8 @@ int cak_metrics_column(const cak_metrics_table *t, const char *name)
     return -1;
 }
 
+bool cak_metrics_is_place(const char *name) { return strcmp(name, "epoch") == 0 || strcmp(name, "step") == 0; }
+
 /* The last whole line of a kind in text; NULL when there is none. `from_start`: text begins at the start of a line. */
 static const char *last_line(const char *text, size_t size, const char *kind, bool from_start, size_t *n)
 {

@@ -74,10 +74,19 @@ static int64_t seconds_of(const char *utc)
     return utc && strptime(utc, "%Y-%m-%dT%H:%M:%SZ", &tm) ? timegm(&tm) : 0;
 }
 
-static int64_t newest(const cak_metrics_table *t, const char *name)
+/* Records are numbered from 0, so the newest number + 1 counts them. */
+static int64_t count(const cak_metrics_table *t, const char *name)
 {
     int c = cak_metrics_column(t, name);
-    return t->n_rows && c >= 0 ? (int64_t)t->value[c] : -1;
+    return t->n_rows && c >= 0 && t->value[c] >= 0 && t->value[c] < 1e15 ? (int64_t)t->value[c] + 1 : 0;
+}
+
+/* The step in which a run diverged has a record, but was not completed. */
+static int64_t completed_steps(const json_t *doc, const cak_metrics_table *step)
+{
+    const json_t *diverged = json_object_get(json_object_get(doc, "diverged"), "step");
+    int64_t n = count(step, "step");
+    return n - (json_is_integer(diverged) && json_integer_value(diverged) == n - 1);
 }
 
 static uint64_t total_size(cak_arena *a, cak_diag *d, const char *dir)
@@ -107,8 +116,8 @@ static cak_run_info *describe(cak_arena *a, cak_diag *d, const cak_run *run)
     info->last = cak_metrics_last(a, d, run->dir, "epoch");
     const cak_metrics_table *step = cak_metrics_last(a, d, run->dir, "step");
     if (!info->last || !step) return NULL;
-    info->epoch = newest(info->last, "epoch");
-    info->step = newest(step, "step");
+    info->epochs = count(info->last, "epoch");
+    info->steps = completed_steps(run->doc, step);
     return info;
 }
 
@@ -126,6 +135,7 @@ static json_t *metrics_json(const cak_metrics_table *t)
 {
     json_t *json = json_object();
     for (int c = 0; t->n_rows && c < t->n_names; c++) {
+        if (cak_metrics_is_place(t->name[c])) continue;
         json_t *value = json_real(t->value[c]); /* NULL for NaN and infinity, which JSON does not have */
         json_object_set_new(json, t->name[c], value ? value : json_null());
     }
@@ -138,8 +148,8 @@ json_t *cak_run_json(const cak_run_info *r)
     json_object_set_new(json, "state", json_string(cak_run_state_name(r->state)));
     json_object_set_new(json, "dir", json_string(r->dir));
     json_object_set_new(json, "size", json_integer((json_int_t)r->size));
-    json_object_set_new(json, "epoch", r->epoch < 0 ? json_null() : json_integer(r->epoch));
-    json_object_set_new(json, "step", r->step < 0 ? json_null() : json_integer(r->step));
+    json_object_set_new(json, "epoch", json_integer(r->epochs));
+    json_object_set_new(json, "step", json_integer(r->steps));
     json_object_set_new(json, "metrics", metrics_json(r->last));
     return json;
 }

@@ -18,7 +18,7 @@ typedef struct cak_run_info {
     int64_t created;               /* seconds since 1970 */
     const char *json;              /* the whole run.json */
     uint64_t size;                 /* bytes of all files */
-    int64_t epoch, step;           /* of the newest records, -1 when there is none */
+    int64_t epochs, steps;         /* completed */
     const cak_metrics_table *last; /* newest epoch record: one row or none */
 } cak_run_info;
 
@@ -30,6 +30,7 @@ const char *const *cak_run_find(cak_arena *a, cak_diag *d, const char *root, int
 const cak_run_file *cak_run_files(cak_arena *a, cak_diag *d, const char *dir, int *n);
 
 struct json_t;
-struct json_t *cak_run_json(const cak_run_info *r); /* run.json with dir, derived state, size, epoch, step and last metrics */
+/* run.json with dir, derived state, size, completed epochs and steps, metrics of the last epoch. */
+struct json_t *cak_run_json(const cak_run_info *r);
 
 #endif

@@ -85,8 +85,8 @@ static void make_runs(void)
         "\"time\":{\"created\":\"2026-11-24T01:15:02Z\"},\"host\":{\"cpu\":\"fast\\u001b[2J\"},\"parent\":null,"
         "\"history\":[[\"created\",\"2026-11-24T01:15:02Z\"]]}";
     write_text("a/run.json", cak_arena_print(a, doc, "a", "finished"));
-    write_text("a/metrics.jsonl", "{\"t\":\"step\",\"step\":50,\"epoch\":1}\n"
-                                  "{\"t\":\"epoch\",\"epoch\":2,\"step\":50,\"wall\":3,\"g_loss\":-0.25,\"c_loss\":null}\n");
+    write_text("a/metrics.jsonl", "{\"t\":\"step\",\"step\":49,\"epoch\":1}\n"
+                                  "{\"t\":\"epoch\",\"epoch\":1,\"step\":50,\"wall\":3,\"g_loss\":-0.25,\"c_loss\":null}\n");
     write_text("b/run.json", cak_arena_print(a, doc, "b", "running"));
     write_text("c/run.json", "{");
 }
@@ -99,7 +99,7 @@ START_TEST(ls_as_a_table)
     has(out, "RUN ");
     has(out, cak_arena_print(a, "%s  finished          2      50", in("a")));
     has(out, "g_loss=-0.25 c_loss=nan\n");
-    has(out, cak_arena_print(a, "%s  crashed           -       -", in("b")));
+    has(out, cak_arena_print(a, "%s  crashed           0       0", in("b")));
     ck_assert_ptr_null(strstr(out, "/c "));
     has(err, "left out: ");
     ck_assert_int_eq(call(cak_cmd_ls, "ls", in("absent"), NULL), CAK_EXIT_IO);
@@ -142,7 +142,9 @@ START_TEST(ls_as_json)
     ck_assert(json_real_value(json_object_get(json_object_get(first, "metrics"), "g_loss")) == -0.25);
     ck_assert(json_is_null(json_object_get(json_object_get(first, "metrics"), "c_loss")));
     ck_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 1), "state")), "crashed");
-    ck_assert(json_is_null(json_object_get(json_array_get(list, 1), "epoch")));
+    ck_assert_int_eq(json_integer_value(json_object_get(first, "epoch")), 2);
+    ck_assert_ptr_null(json_object_get(json_object_get(first, "metrics"), "epoch")); /* counted from 0 there */
+    ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(list, 1), "epoch")), 0);
     json_decref(list);
     ck_assert_int_eq(call(cak_cmd_ls, "ls", "--json", temp_dir()), CAK_EXIT_OK);
     ck_assert_str_eq(out, "[]\n");
@@ -156,6 +158,9 @@ START_TEST(show_a_run)
     make_runs();
     ck_assert_int_eq(call(cak_cmd_show, "show", in("a"), NULL), CAK_EXIT_OK);
     has(out, "state          finished\n");
+    has(out, "epoch          2\n");
+    has(out, "step           50\n");
+    ck_assert_ptr_null(strstr(out, "  step "));
     has(out, "host.cpu       fast\\x1b[2J\n");
     has(out, "argv           cak train\n");
     has(out, "  created      2026-11-24T01:15:02Z\n");
@@ -170,6 +175,21 @@ START_TEST(show_a_run)
     has(err, "E4011");
     ck_assert_int_eq(call(cak_cmd_show, "show", NULL, NULL), CAK_EXIT_USAGE);
     has(err, "one run directory");
+    end();
+}
+END_TEST
+
+START_TEST(the_step_that_diverged_is_not_completed)
+{
+    begin();
+    write_text("run.json", "{\"schema\":1,\"id\":\"i\",\"name\":\"n\",\"state\":\"diverged\",\"diverged\":{\"step\":7},"
+                           "\"history\":[],\"time\":{}}");
+    write_text("metrics.jsonl", "{\"t\":\"step\",\"step\":7,\"epoch\":0}\n");
+    ck_assert_int_eq(call(cak_cmd_show, "show", root, NULL), CAK_EXIT_OK);
+    has(out, "\nstep           7\n");
+    write_text("metrics.jsonl", "{\"t\":\"step\",\"step\":6,\"epoch\":0}\n"); /* the record of the step was lost */
+    ck_assert_int_eq(call(cak_cmd_show, "show", root, NULL), CAK_EXIT_OK);
+    has(out, "\nstep           7\n");
     end();
 }
 END_TEST
@@ -228,5 +248,5 @@ START_TEST(help)
 }
 END_TEST
 
-SUITE(run_commands, ls_as_a_table, ls_without_a_directory_looks_into_runs, ls_as_json, show_a_run, inspect_a_file,
-      inspect_what_is_no_such_file, help)
+SUITE(run_commands, ls_as_a_table, ls_without_a_directory_looks_into_runs, ls_as_json, show_a_run,
+      the_step_that_diverged_is_not_completed, inspect_a_file, inspect_what_is_no_such_file, help)

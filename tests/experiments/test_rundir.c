@@ -364,13 +364,15 @@ START_TEST(finds_and_describes_runs)
     ck_assert_str_eq(dir[0], in(root, "a/1"));
     ck_assert_str_eq(dir[2], in(root, "b/1"));
     cak_run_info *info = cak_run_describe(a, d, dir[0]);
-    ck_assert(info->epoch == 2 && info->step == 50 && info->last->n_rows == 1 && info->seed == 7);
+    ck_assert(info->epochs == 3 && info->steps == 51 && info->last->n_rows == 1 && info->seed == 7);
     ck_assert_int_gt(info->created, 1600000000);
-    ck_assert_int_eq(cak_run_describe(a, d, dir[2])->epoch, -1);
+    info = cak_run_describe(a, d, dir[2]);
+    ck_assert(info->epochs == 0 && info->steps == 0);
     const cak_run_file *file = cak_run_files(a, d, dir[0], &n);
     ck_assert_int_eq(n, 3);
     ck_assert_str_eq(file[0].name, "metrics.jsonl");
     ck_assert_str_eq(file[2].name, "run.lock");
+    info = cak_run_describe(a, d, dir[0]);
     ck_assert_uint_eq(info->size, file[0].size + file[1].size + file[2].size);
     end();
 }
