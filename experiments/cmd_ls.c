@@ -3,14 +3,16 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "experiments/command.h"
 #include "experiments/run_list.h"
 #include "experiments/visible.h"
 #include "graph/io.h"
 
-enum { HEADLINES = 4 }; /* metrics shown of a run */
+enum { WIDE = 120, NARROW = 40, FIXED = 52 /* of the columns between run and metrics */ };
 
 typedef struct listing {
     cak_arena *a;
@@ -40,13 +42,31 @@ static void add_below(listing *l, const char *root)
     for (int i = 0; i < n; i++) add_run(l, dir[i]);
 }
 
-static bool is_headline(const char *name) { return !cak_metrics_is_place(name) && strcmp(name, "wall") != 0; }
-
-static void print_headlines(const cak_metrics_table *t)
+/* Terms of losses and norms, whose names have a dot, are for `cak show`. */
+static bool is_headline(const char *name)
 {
-    int shown = 0;
-    for (int c = 0; t->n_rows && c < t->n_names && shown < HEADLINES; c++)
-        if (is_headline(t->name[c])) printf("%s%s=%.4g", shown++ ? " " : "", t->name[c], t->value[c]);
+    return !cak_metrics_is_place(name) && strcmp(name, "wall") != 0 && !strchr(name, '.');
+}
+
+/* Columns for metrics: what the terminal leaves, or as many as usual experiments need where there is none. */
+static int headline_room(int before)
+{
+    struct winsize w;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col == 0) return WIDE;
+    return w.ws_col - before > NARROW ? w.ws_col - before : NARROW;
+}
+
+static void print_headlines(cak_arena *a, const cak_metrics_table *t, int room)
+{
+    const char *gap = "";
+    for (int c = 0; t->n_rows && c < t->n_names; c++) {
+        if (!is_headline(t->name[c])) continue;
+        const char *item = cak_arena_print(a, "%s%s=%.4g", gap, cak_visible(a, t->name[c]), t->value[c]);
+        room -= (int)strlen(item);
+        if (room < 0 && *gap) break;
+        fputs(item, stdout);
+        gap = " ";
+    }
     puts("");
 }
 
@@ -64,7 +84,7 @@ static void print_table(const listing *l)
         char age[CAK_BYTES_TEXT], size[CAK_BYTES_TEXT];
         printf("%-*s  %-11s  %6" PRId64 "  %6" PRId64 "  ", width, name[i], cak_run_state_name(r->state), r->epochs, r->steps);
         printf("%8s  %9s  ", cak_age_text(time(NULL) - r->created, age), cak_bytes_text(r->size, size));
-        print_headlines(r->last);
+        print_headlines(l->a, r->last, headline_room(width + FIXED));
     }
 }
 
