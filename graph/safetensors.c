@@ -33,6 +33,8 @@ static bool read_header(reader *r)
 {
     if (r->size < LENGTH) return MALFORMED(r, "%" PRIu64 " bytes are too short for a safetensors file", r->size);
     if (!cak_io_pread(r->d, CAK_E4002, r->fd, r->path, &r->n, LENGTH, 0)) return false;
+    if (r->n > r->size - LENGTH && r->n > MAX_HEADER) /* neither complete nor cut off */
+        return MALFORMED(r, "this is not a safetensors file: its first %d bytes are not the length of a header", LENGTH);
     if (r->n > r->size - LENGTH)
         return MALFORMED(r, "the header says it has %" PRIu64 " bytes, the file holds %" PRIu64, r->n, r->size - LENGTH);
     if (r->n > MAX_HEADER) return MALFORMED(r, "the header has %" PRIu64 " bytes, more than the limit of %d", r->n, MAX_HEADER);
