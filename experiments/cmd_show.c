@@ -98,13 +98,17 @@ int cak_cmd_show(int argc, char **argv)
     const char *json = NULL;
     int code = CAK_EXIT_OK;
     const cak_option options[] = { { "json", NULL, "print JSON", &json }, { 0 } };
-    int n = cak_options(argc, argv, options, "RUN",
-                        "Show one run: state and its history, provenance, metrics of the last epoch, files.", &code);
+    int n = cak_options(
+        argc, argv, options, "RUN",
+        "Show one run: state and its history, provenance, completed epochs and steps, metrics of the last epoch, files.\n"
+        "RUN is its directory, or its id when it lies below ./runs.",
+        &code);
     if (n < 0) return code;
-    if (n != 1) return cak_usage(argv[0], "one run directory is needed");
+    if (n != 1) return cak_usage(argv[0], "one run is needed: a run directory or an id");
     cak_diag *d = cak_diag_open();
     cak_arena *a = cak_arena_open("run");
-    const cak_run_info *r = cak_run_describe(a, d, argv[1]);
+    const char *dir = cak_run_locate(a, d, argv[1]);
+    const cak_run_info *r = dir ? cak_run_describe(a, d, dir) : NULL;
     if (r) {
         json_t *doc = cak_run_json(r);
         (json ? print_json : print_run)(a, d, r, doc);

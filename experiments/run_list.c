@@ -7,8 +7,11 @@
 #include <time.h>
 
 #include "graph/io.h"
+#include "graph/text.h"
 
 enum { MAX_DEPTH = 8 };
+
+#define RUNS "runs" /* where runs are when nothing else is said */
 
 typedef struct walk { /* what is collected below a directory */
     cak_arena *a;
@@ -37,9 +40,57 @@ static void find(walk *w, const char *dir, int depth)
 const char *const *cak_run_find(cak_arena *a, cak_diag *d, const char *root, int *n)
 {
     walk w = { .a = a, .d = d };
-    find(&w, cak_arena_text(a, root), 0);
+    char *path = cak_arena_text(a, root);
+    for (size_t k = strlen(path); k > 1 && path[k - 1] == '/';) path[--k] = '\0';
+    find(&w, path, 0);
     *n = w.n;
     return w.dir;
+}
+
+/* ---- naming ---- */
+
+enum { SHOWN = 3 };
+
+/* "a, b, c (and 4 more)" */
+static const char *some_of(cak_arena *a, const char *const *dir, int n)
+{
+    cak_text_builder b = { .a = a };
+    for (int i = 0; i < n && i < SHOWN; i++) cak_text_add(&b, "%s%s", i ? ", " : "", dir[i]);
+    if (n > SHOWN) cak_text_add(&b, " (and %d more)", n - SHOWN);
+    return cak_text_done(&b);
+}
+
+/* The runs below ./runs that have this id: one, unless somebody made copies. */
+static const char *const *with_id(cak_arena *a, cak_diag *d, const char *id, int *n)
+{
+    int found = 0;
+    const char *const *dir = cak_io_exists(RUNS) ? cak_run_find(a, d, RUNS, &found) : NULL;
+    const char **same = cak_arena_alloc(a, ((size_t)found + 1) * sizeof *same);
+    *n = 0;
+    for (int i = 0; i < found; i++) {
+        cak_run *run = cak_run_peek(d, dir[i]);
+        if (run && strcmp(run->id, id) == 0) same[(*n)++] = dir[i];
+        cak_run_close(run);
+    }
+    return same;
+}
+
+const char *cak_run_locate(cak_arena *a, cak_diag *d, const char *word)
+{
+    if (cak_io_exists(cak_arena_print(a, "%s/run.json", word))) return word;
+    cak_diag *quiet = cak_diag_open(); /* what cannot be read names no run */
+    int n_below = 0, n_same = 0;
+    const char *const *below = cak_io_exists(word) ? cak_run_find(a, quiet, word, &n_below) : NULL;
+    const char *const *same = with_id(a, quiet, word, &n_same);
+    cak_diag_close(quiet);
+    if (n_same == 1) return same[0];
+    if (n_same > 1) cak_error(d, CAK_E4011, CAK_NOWHERE, "%d runs have the id %s: %s", n_same, word, some_of(a, same, n_same));
+    else if (n_below)
+        cak_error(d, CAK_E4011, CAK_NOWHERE, "%s is not a run directory; runs below it: %s", word, some_of(a, below, n_below));
+    else
+        cak_error(d, CAK_E4011, CAK_NOWHERE, "%s is not a run directory (it has no run.json), nor the id of a run below ./" RUNS,
+                  word);
+    return NULL;
 }
 
 /* ---- files ---- */

@@ -24,6 +24,8 @@ typedef struct cak_run_info {
 
 /* E4011 when dir is no run directory, E4002 when run.json is unreadable. */
 cak_run_info *cak_run_describe(cak_arena *a, cak_diag *d, const char *dir);
+/* Directory of the run that a user means: a run directory, or the id of one run below ./runs; NULL after E4011. */
+const char *cak_run_locate(cak_arena *a, cak_diag *d, const char *word);
 /* Run directories at or below `root`, sorted by path; symbolic links are not followed. */
 const char *const *cak_run_find(cak_arena *a, cak_diag *d, const char *root, int *n);
 /* Regular files below a directory, sorted by name. */

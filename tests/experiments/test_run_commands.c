@@ -194,7 +194,38 @@ START_TEST(show_a_run)
     ck_assert_int_eq(call(cak_cmd_show, "show", root, NULL), CAK_EXIT_USAGE);
     has(err, "E4011");
     ck_assert_int_eq(call(cak_cmd_show, "show", NULL, NULL), CAK_EXIT_USAGE);
-    has(err, "one run directory");
+    has(err, "one run is needed");
+    end();
+}
+END_TEST
+
+START_TEST(show_finds_the_run_that_is_meant)
+{
+    begin();
+    make_runs();
+    for (int i = 1; i <= 5; i++)
+        write_text(
+            cak_arena_print(a, "runs/%d/run.json", i),
+            cak_arena_print(a, "{\"schema\":1,\"id\":\"id-%d\",\"name\":\"n\",\"state\":\"finished\",\"history\":[],\"time\":{}}",
+                            i < 5 ? i : 4));
+    char *before = getcwd(NULL, 0);
+    ck_assert_int_eq(chdir(root), 0);
+    ck_assert_int_eq(call(cak_cmd_show, "show", "id-2", NULL), CAK_EXIT_OK);
+    has(out, "dir            runs/2\n");
+    ck_assert_int_eq(call(cak_cmd_show, "show", "id-4", NULL), CAK_EXIT_USAGE);
+    has(err, "2 runs have the id id-4: runs/4, runs/5 [E4011]");
+    ck_assert_int_eq(call(cak_cmd_show, "show", "runs/", NULL), CAK_EXIT_USAGE);
+    has(err, "runs/ is not a run directory; runs below it: runs/1, runs/2, runs/3 (and 2 more) [E4011]");
+    static const char *const no_run[] = { "i-a", "absent", "a/run.json", "id" };
+    for (size_t i = 0; i < sizeof no_run / sizeof *no_run; i++) {
+        ck_assert_int_eq(call(cak_cmd_show, "show", no_run[i], NULL), CAK_EXIT_USAGE);
+        has(err,
+            cak_arena_print(a, "%s is not a run directory (it has no run.json), nor the id of a run below ./runs", no_run[i]));
+    }
+    ck_assert_int_eq(chdir(temp_dir()), 0);
+    ck_assert_int_eq(call(cak_cmd_show, "show", "id-2", NULL), CAK_EXIT_USAGE);
+    ck_assert_int_eq(chdir(before), 0);
+    free(before);
     end();
 }
 END_TEST
@@ -246,6 +277,9 @@ START_TEST(inspect_what_is_no_such_file)
     ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("x"), NULL), CAK_EXIT_CHECKPOINT);
     has(err, "too short");
     ck_assert_str_eq(out, "");
+    write_text("x", "# A title and a text\n");
+    ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("x"), NULL), CAK_EXIT_CHECKPOINT);
+    has(err, "is not a safetensors file");
     ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("absent"), NULL), CAK_EXIT_IO);
     ck_assert_int_eq(call(cak_cmd_inspect, "inspect", NULL, NULL), CAK_EXIT_USAGE);
     has(err, "one file");
@@ -269,4 +303,5 @@ START_TEST(help)
 END_TEST
 
 SUITE(run_commands, ls_as_a_table, ls_shows_the_metrics_that_fit, ls_without_a_directory_looks_into_runs, ls_as_json, show_a_run,
-      the_step_that_diverged_is_not_completed, inspect_a_file, inspect_what_is_no_such_file, help)
+      show_finds_the_run_that_is_meant, the_step_that_diverged_is_not_completed, inspect_a_file, inspect_what_is_no_such_file,
+      help)
