@@ -136,7 +136,9 @@ static const cak_attr attrs[] = {
         .doc = "which items are identities (input = target, control 0): the even ones, as released"),
     ROW(identity_fraction, CAK_NUM, .def = 0.5, .min = 0, .max = 1,
         .doc = "share of the identities; 0.5 is the released scheme, other shares are spread evenly over the items"),
-    ROW(fix_parity, CAK_BOOL, .doc = "use every pair: number them by transformation, not by item, which leaves out half of them"),
+    ROW(fix_parity, CAK_BOOL,
+        .doc = "false: pairs are numbered by item as in the released code, so with an even number of pairs half of them never "
+               "occur; true: numbered by transformation, all occur"),
     ROW(shuffled_controls, CAK_BOOL,
         .doc = "give the controls to other pairs than those they belong to (a test of what is learned)"),
     ROW(repair_every_epoch, CAK_BOOL, .doc = "join the lower and the upper half of the clips anew in every epoch"),
