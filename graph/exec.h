@@ -23,7 +23,7 @@ char *cak_program_text(cak_arena *a, const cak_program *p); /* table: step, valu
 /* `slab` of at least info.slab + info.scratch bytes, 64-byte aligned; NULL: own one. Programs that run one after the other share a slab. */
 cak_exec *cak_exec_open(cak_arena *a, const cak_program *p, void *slab);
 void cak_exec_close(cak_exec *e);
-/* Bind inputs and parameters by name before the first run; the pointer must stay valid. False when the program has no such value. */
+/* Bind inputs and parameters by name before the first run; the pointer must stay valid. False when the graph has no such value. */
 bool cak_exec_bind(cak_exec *e, const char *name, const real *data);
 void cak_exec_run(cak_exec *e, const cak_clock *clock);
 const real *cak_exec_data(const cak_exec *e, cak_ref out);

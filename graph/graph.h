@@ -89,9 +89,9 @@ cak_graph *cak_pass_fold(const cak_graph *g, cak_ref *out, int n); /* constants,
 char *cak_dump_text(cak_arena *a, const cak_graph *g, const cak_ref *out, const char *const *out_name, int n);
 char *cak_dump_dot(cak_arena *a, const cak_graph *g, const cak_ref *out, const char *const *out_name, int n, const char *title);
 
-/* Attribute structs by table: equality, hash, text "{stride: 2, pad: 1}". */
 /* VALUE rows that were not given take their default as a constant. */
 void cak_attr_fill(cak_graph *g, const cak_attr *rows, void *attr);
+/* Attribute structs by table: equality, hash, text "{stride: 2, pad: 1}". */
 bool cak_attr_equal(const cak_attr *rows, const void *a, const void *b);
 uint64_t cak_attr_hash(const cak_attr *rows, const void *a);
 char *cak_attr_text(cak_arena *arena, const cak_attr *rows, const void *attr);

@@ -118,7 +118,8 @@ typedef struct cak_node {
     /* A primitive has shape + run + diff. */
     bool (*shape)(cak_graph *g, const cak_site *s, cak_shape *y); /* false after cak_fail() */
     void (*run)(const cak_work *w);                               /* no allocation, no failure, same bits for any thread count */
-    size_t (*scratch)(const cak_site *s);                         /* bytes; NULL: none */
+    size_t (*scratch)(
+        const cak_site *s); /* bytes, for cak_threads() threads at planning time (which may shrink later, not grow); NULL: none */
     cak_diff diff;
     void (*grad)(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin); /* gin[] starts as CAK_NONE */
     cak_rows (*rows)(const cak_site *s, const cak_rows *in); /* NULL: row b of y reads row b of the inputs (element-wise rule) */

@@ -52,13 +52,13 @@ typedef struct cak_prepared { /* clips after the chain, read one at a time; give
 } cak_prepared;
 
 typedef struct cak_stage_ops {
-    /* sources */
+    /* sources; base_dir NULL: nothing is read, only length and rate are told */
     void *(*open_source)(cak_arena *a, cak_diag *d, const void *attr, cak_pos at, const char *base_dir, cak_source_info *info);
     bool (*read_clip)(void *src, cak_diag *d, int i, real *out); /* `length` samples: cropped, padded, faded; thread-safe */
     /* whole signal of clip i in pieces of `chunk` samples for corpus statistics; returns samples read, 0 at the end, -1 on error */
     int64_t (*read_whole)(void *src, cak_diag *d, int i, int64_t from, int64_t chunk, real *out);
     void (*close_source)(void *src);
-    /* loaders; `in` is NULL for loaders that read tensors themselves */
+    /* loaders; `in` is NULL for loaders that read tensors themselves; in->read NULL: only shapes are told, `items` is one batch */
     void *(*open_loader)(cak_arena *a, cak_diag *d, const void *attr, cak_pos at, const char *base_dir, uint64_t seed,
                          const cak_prepared *in, cak_loader_info *info);
     /* fill port buffers for `n` samples: items first .. first+n-1 of the epoch's order */
