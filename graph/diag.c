@@ -21,6 +21,7 @@ struct item { /* one error or warning with its notes, or a note */
     cak_pos at;
     const char *message;
     const char *source; /* text of the file when the item was recorded, or NULL */
+    bool hidden;        /* not counted, not shown: it is here for the notes that are added to it */
     pthread_t thread;   /* a note belongs to the last item of its own thread */
     item *next, *prev, *note, *last_note;
 };
@@ -30,10 +31,17 @@ typedef struct file {
     struct file *next;
 } file;
 
+typedef struct place {
+    cak_pos at;
+    struct place *next;
+} place;
+
 struct cak_diag {
     pthread_mutex_t lock;
     cak_arena *files_arena, *arena; /* files survive cak_diag_clear */
     file *files;
+    place *silent;
+    bool muted[CAK_CODE_COUNT];
     item *first, *last;
     int errors, warnings;
 };
@@ -82,6 +90,7 @@ void cak_diag_clear(cak_diag *d)
     cak_arena_close(d->arena);
     d->arena = cak_arena_open("diagnostics");
     d->first = d->last = NULL;
+    d->silent = NULL;
     d->errors = d->warnings = 0;
 }
 
@@ -101,6 +110,55 @@ void cak_diag_source(cak_diag *d, const char *name, const char *text)
     file *f = find_file(d, name);
     if (!f->text || strcmp(f->text, text)) f->text = cak_arena_text(d->files_arena, text);
     pthread_mutex_unlock(&d->lock);
+}
+
+/* ---- what is not recorded ---- */
+
+static bool same_place(cak_pos x, cak_pos y)
+{
+    return x.line == y.line && x.col == y.col && x.file && y.file && !strcmp(x.file, y.file);
+}
+
+static bool silent(const cak_diag *d, cak_pos at)
+{
+    const place *p = d->silent;
+    while (p && !same_place(p->at, at)) p = p->next;
+    return p != NULL;
+}
+
+void cak_diag_silence(cak_diag *d, cak_pos at)
+{
+    pthread_mutex_lock(&d->lock);
+    place *p = cak_arena_alloc(d->arena, sizeof *p);
+    *p = (place){ at, d->silent };
+    if (at.file) p->at.file = find_file(d, at.file)->name;
+    d->silent = p;
+    pthread_mutex_unlock(&d->lock);
+}
+
+bool cak_diag_silent(cak_diag *d, cak_pos at)
+{
+    pthread_mutex_lock(&d->lock);
+    bool is = silent(d, at);
+    pthread_mutex_unlock(&d->lock);
+    return is;
+}
+
+void cak_diag_mute(cak_diag *d, cak_code code, bool mute)
+{
+    pthread_mutex_lock(&d->lock);
+    d->muted[code] = mute;
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* Errors without a line may differ in what they are about. */
+static bool recorded(const cak_diag *d, const item *it)
+{
+    const item *old = it->at.line ? d->first : NULL;
+    while (old && !(!old->hidden && old->level == it->level && old->code == it->code && same_place(old->at, it->at) &&
+                    !strcmp(old->message, it->message)))
+        old = old->next;
+    return old != NULL;
 }
 
 /* ---- recording ---- */
@@ -134,10 +192,11 @@ static void record(cak_diag *d, level lv, cak_code code, cak_pos at, const char 
 {
     pthread_mutex_lock(&d->lock);
     item *it = new_item(d, lv, code, at, fmt, ap);
+    it->hidden = recorded(d, it) || (lv == ERROR && (d->muted[code] || silent(d, it->at)));
     it->prev = d->last;
     *(d->last ? &d->last->next : &d->first) = it;
     d->last = it;
-    lv == ERROR ? d->errors++ : d->warnings++;
+    if (!it->hidden) lv == ERROR ? d->errors++ : d->warnings++;
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -179,7 +238,7 @@ static const item *nth_error(const cak_diag *d, int i)
 {
     const item *it = d->first;
     for (; it; it = it->next)
-        if (it->level == ERROR && i-- == 0) return it;
+        if (it->level == ERROR && !it->hidden && i-- == 0) return it;
     CAK_CHECK(!"number of an error");
     return NULL;
 }
@@ -287,12 +346,13 @@ static void put_item(FILE *f, const item *it)
 void cak_diag_print(const cak_diag *d, FILE *f)
 {
     for (const item *it = d->first; it; it = it->next) {
+        if (it->hidden) continue;
         put_item(f, it);
         for (const item *note = it->note; note; note = note->next) put_item(f, note);
     }
     if (d->errors) fprintf(f, "%d error%s%s", d->errors, d->errors == 1 ? "" : "s", d->warnings ? ", " : "");
     if (d->warnings) fprintf(f, "%d warning%s", d->warnings, d->warnings == 1 ? "" : "s");
-    if (d->first) fputc('\n', f);
+    if (d->errors || d->warnings) fputc('\n', f);
 }
 
 /* ---- suggestions ---- */

@@ -48,11 +48,18 @@ typedef struct cak_diag cak_diag;
 cak_diag *cak_diag_open(void);
 void cak_diag_close(cak_diag *d);
 
-/* Record an error / a warning; safe from several threads. cak_error always returns false, so `return cak_error(...)` reads well. */
+/* Record an error / a warning; safe from several threads. cak_error always returns false, so `return cak_error(...)` reads well.
+** What was recorded already with the same words at the same place is not recorded again. */
 bool cak_error(cak_diag *d, cak_code code, cak_pos at, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void cak_warn(cak_diag *d, cak_pos at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Attach a remark ("first defined here") to the error or warning recorded last. */
 void cak_note(cak_diag *d, cak_pos at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Consequences of what was reported already are not worth a line: from now on, no error at this place is recorded ... */
+void cak_diag_silence(cak_diag *d, cak_pos at);
+bool cak_diag_silent(cak_diag *d, cak_pos at);
+/* ... no error of this code is, until it is switched on again. Notes to such errors vanish with them. */
+void cak_diag_mute(cak_diag *d, cak_code code, bool mute);
 
 /* Remember the text of a file so that its lines can be shown; the text is copied. */
 void cak_diag_source(cak_diag *d, const char *file, const char *text);

@@ -216,6 +216,36 @@ START_TEST(a_bug_exits_70)
 }
 END_TEST
 
+START_TEST(consequences_are_left_out)
+{
+    cak_diag *d = cak_diag_open();
+    const cak_pos one = { "a.yaml", 1, 1, 1 }, two = { "a.yaml", 2, 1, 1 };
+    for (int i = 0; i < 2; i++) {
+        cak_error(d, CAK_E1203, one, "the same");
+        cak_note(d, two, "note %d", i);
+        cak_warn(d, one, "the same");
+    }
+    ck_assert_int_eq(cak_diag_errors(d), 1);
+    expect(d, "a.yaml:1:1: error: the same [E1203]\na.yaml:2:1: note: note 0\na.yaml:1:1: warning: the same\n"
+              "1 error, 1 warning\n");
+    cak_diag_clear(d);
+    cak_diag_silence(d, one);
+    cak_diag_mute(d, CAK_E3005, true);
+    ck_assert(cak_diag_silent(d, one) && !cak_diag_silent(d, two));
+    ck_assert(!cak_error(d, CAK_E1203, one, "silent"));
+    ck_assert(!cak_error(d, CAK_E3005, two, "muted"));
+    cak_note(d, CAK_NOWHERE, "of the muted one");
+    ck_assert_int_eq(cak_diag_exit(d), CAK_EXIT_OK);
+    expect(d, "");
+    cak_diag_mute(d, CAK_E3005, false);
+    cak_error(d, CAK_E3005, two, "muted");
+    cak_error(d, CAK_E1203, two, "elsewhere");
+    ck_assert_int_eq(cak_diag_errors(d), 2);
+    ck_assert_str_eq(cak_diag_message(d, 1), "elsewhere");
+    cak_diag_close(d);
+}
+END_TEST
+
 SUITE(diag, nothing_to_say, format_is_the_compilers, names_and_texts_are_copied, unprintable_bytes_are_escaped,
       caret_counts_characters_and_columns, long_lines_are_cut_around_the_place, suggestions, codes, threads_keep_their_notes,
-      a_bug_exits_70)
+      consequences_are_left_out, a_bug_exits_70)
