@@ -237,11 +237,27 @@ bool cak_config_read(cak_arena *a, cak_diag *d, cak_yaml *map, const cak_attr *r
 
 /* ---- keys and names ---- */
 
+/* Names that other programs give to what is meant; only those that the map knows are suggested. */
+static const char *synonym(const char *key, const char *const *known)
+{
+    static const char *const table[][2] = {
+        { "learning_rate", "lr" }, { "beta", "betas" },        { "epsilon", "eps" },        { "batch_size", "batch" },
+        { "n_epochs", "epochs" },  { "num_epochs", "epochs" }, { "kernel_size", "kernel" }, { "channels", "out" },
+        { "out_channels", "out" }, { "padding", "pad" },       { "sample_rate", "rate" },   { "hop_length", "hop" },
+        { "win_length", "win" },   { "temp", "temperature" },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        for (int k = 0; known && known[k] && !strcmp(key, table[i][0]); k++)
+            if (!strcmp(known[k], table[i][1])) return known[k];
+    return NULL;
+}
+
 static bool unknown_key(cak_diag *d, const cak_yaml *n, const char *what, const char *const *known)
 {
     int count = 0;
     while (known && known[count]) count++;
-    const char *near = known ? cak_suggest(n->key, known, count) : NULL;
+    const char *near = synonym(n->key, known);
+    if (!near && known) near = cak_suggest(n->key, known, count);
     cak_error(d, CAK_E1203, n->key_pos, near ? "unknown key '%s' in %s; did you mean '%s'?" : "unknown key '%s' in %s", n->key,
               what, near);
     cak_arena *a = cak_arena_open("message");
