@@ -17,7 +17,7 @@ int cak_cmd_config(int argc, char **argv)
     if (n < 1) return cak_usage("config", "CONFIG is missing");
     cak_diag *d = cak_diag_open();
     cak_config *c = cak_command_config(d, n, argv);
-    if (c) printf("%s", cak_config_text(c));
+    if (c && !cak_diag_errors(d)) printf("%s", cak_config_text(c));
     if (c) cak_config_close(c);
     return cak_command_end(d, CAK_EXIT_OK);
 }

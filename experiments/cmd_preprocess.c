@@ -58,7 +58,7 @@ static void preprocess(cak_diag *d, cak_config *c, const cak_data_options *o, bo
 {
     cak_loader_info shapes;
     cak_experiment *x = cak_experiment_open(c);
-    bool ok = x->data && cak_data_describe(x->arena, d, x->data, x->base_dir, &shapes);
+    bool ok = x->data && cak_data_describe(x->arena, d, x->data, x->base_dir, &shapes) && !cak_diag_errors(d);
     cak_data *data = ok ? cak_data_open(d, x->data, x->base_dir, x->seed, o) : NULL;
     if (data && json) printf("%s", cak_data_json(data, x->arena));
     else if (data) print_all(data, x->arena);

@@ -11,6 +11,7 @@ typedef struct cak_override {
     cak_pos path_pos;
     cak_yaml *value; /* NULL: removal */
     bool selects;    /* chose an option of a `defaults` entry */
+    bool bad;        /* could not be read, reported */
 } cak_override;
 
 typedef struct cak_composer {
@@ -29,8 +30,9 @@ typedef struct cak_composed {
     cak_yaml *tree; /* NULL: in error, reported */
 } cak_composed;
 
-bool cak_override_read(cak_composer *c, const char *const *texts, int n);
-bool cak_override_apply(cak_composer *c, cak_yaml *root);
+/* Both record the error of every override that is wrong and go on with the others. */
+void cak_override_read(cak_composer *c, const char *const *texts, int n);
+void cak_override_apply(cak_composer *c, cak_yaml *root);
 /* The override that selects an option of a group, or NULL; the last one wins. */
 const cak_override *cak_override_option(cak_composer *c, const char *group);
 
@@ -39,8 +41,8 @@ cak_yaml *cak_compose(cak_composer *c, const char *path);
 /* Deep merge of a mapping into another one; src is copied. */
 void cak_compose_merge(cak_arena *a, cak_yaml *dst, const cak_yaml *src, const char *remark);
 
-/* Replace every ${...} in the tree. */
-bool cak_interpolate(cak_arena *a, cak_diag *d, cak_yaml *root);
+/* Replace every ${...} in the tree. The place of a reference that fails is silent from then on. */
+void cak_interpolate(cak_arena *a, cak_diag *d, cak_yaml *root);
 
 /* The existing path that was probably meant by a path that does not exist, or NULL. */
 const char *cak_path_suggest(cak_arena *a, const cak_yaml *root, const char *path, const char *const *more, int n_more);

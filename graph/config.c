@@ -8,13 +8,15 @@
 
 static cak_yaml *resolved(cak_composer *c, const char *path, const char *const *overrides, int n)
 {
-    bool ok = cak_override_read(c, overrides, n);
+    cak_override_read(c, overrides, n);
     cak_yaml *root = cak_compose(c, path);
-    if (!root || !ok || !cak_override_apply(c, root)) return NULL;
+    if (!root) return NULL;
+    cak_override_apply(c, root);
     cak_pos at = { .file = path };
     if (!root->n) return cak_error(c->d, CAK_E1001, at, "empty configuration"), NULL;
-    if (!cak_check_size(c->d, root, at) || !cak_interpolate(c->a, c->d, root) || !cak_check_size(c->d, root, at)) return NULL;
-    return root;
+    if (!cak_check_size(c->d, root, at)) return NULL;
+    cak_interpolate(c->a, c->d, root);
+    return cak_check_size(c->d, root, at) ? root : NULL;
 }
 
 cak_config *cak_config_load(cak_diag *d, const char *path, const char *const *overrides, int n)

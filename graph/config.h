@@ -19,7 +19,8 @@ typedef struct cak_config {
     int n_files;
 } cak_config;
 
-/* NULL after recording all errors. */
+/* The tree whenever one can be composed: after errors of overrides and references too, so that later stages show theirs in the same run.
+** Callers look at cak_diag_errors() before they act on it. NULL when there is no tree; all errors are recorded. */
 cak_config *cak_config_load(cak_diag *d, const char *path, const char *const *overrides, int n);
 void cak_config_close(cak_config *c);
 

@@ -86,9 +86,8 @@ static bool take(resolver *r, cak_yaml *n, const cak_yaml *from)
     if (above + height > CAK_YAML_MAX_DEPTH)
         return cak_error(r->d, CAK_E1004, n->pos, "references make the nesting deeper than 32");
     cak_yaml *copy = cak_yaml_clone(r->a, from);
-    bool elsewhere = from->pos.line != n->pos.line || from->pos.file != n->pos.file;
-    copy->pos = n->pos, copy->origin = n->origin;
-    copy->remark = elsewhere ? "the value comes from here" : NULL, copy->remark_pos = from->pos;
+    copy->origin = n->origin; /* the place stays that of the value: its mistakes are reported there, once for all uses */
+    copy->remark = "inserted here", copy->remark_pos = n->pos;
     cak_yaml_assign(n, copy);
     return true;
 }
@@ -104,6 +103,7 @@ static bool join(resolver *r, cak_yaml *n)
         const char *expr = cak_arena_print(r->a, "%.*s", (int)(end - ref - 2), ref + 2);
         const cak_yaml *t = target(r, n, expr);
         if (!t) return false;
+        if (cak_diag_silent(r->d, t->pos)) cak_diag_silence(r->d, n->pos);
         if (t->kind != CAK_YAML_SCALAR)
             return fail(r, n, cak_arena_print(r->a, "'%s' is no single value and cannot stand inside a text", expr));
         cak_text_add(&b, "%.*s%s", (int)(ref - text), text, t->text);
@@ -145,8 +145,10 @@ static bool resolve_scalar(resolver *r, cak_yaml *n)
     r->open[r->depth++] = n;
     bool ok = replace(r, n);
     r->depth--;
-    if (!ok) n->text = "", n->quoted = true; /* reported: references to it are not reported again */
-    return ok;
+    if (ok) return true;
+    n->text = "", n->quoted = true; /* reported: neither references to it nor its type are reported again */
+    cak_diag_silence(r->d, n->pos);
+    return false;
 }
 
 static bool resolve(resolver *r, cak_yaml *n)
@@ -157,8 +159,8 @@ static bool resolve(resolver *r, cak_yaml *n)
     return ok;
 }
 
-bool cak_interpolate(cak_arena *a, cak_diag *d, cak_yaml *root)
+void cak_interpolate(cak_arena *a, cak_diag *d, cak_yaml *root)
 {
     resolver r = { .a = a, .d = d, .root = root };
-    return resolve(&r, root);
+    resolve(&r, root);
 }

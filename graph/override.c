@@ -87,13 +87,11 @@ static bool read_override(cak_composer *c, cak_override *o, int number, const ch
     return o->value != NULL;
 }
 
-bool cak_override_read(cak_composer *c, const char *const *texts, int n)
+void cak_override_read(cak_composer *c, const char *const *texts, int n)
 {
     c->override = cak_arena_alloc(c->a, (size_t)n * sizeof *c->override);
     c->n_overrides = n;
-    bool ok = true;
-    for (int i = 0; i < n; i++) ok &= read_override(c, &c->override[i], i + 1, texts[i]);
-    return ok;
+    for (int i = 0; i < n; i++) c->override[i].bad = !read_override(c, &c->override[i], i + 1, texts[i]);
 }
 
 const cak_override *cak_override_option(cak_composer *c, const char *group)
@@ -110,48 +108,51 @@ const cak_override *cak_override_option(cak_composer *c, const char *group)
 
 /* ---- applying ---- */
 
-static bool missing(cak_composer *c, const cak_override *o, const cak_yaml *root, size_t len)
+static void missing(cak_composer *c, const cak_override *o, const cak_yaml *root, size_t len)
 {
     const char *near = cak_path_suggest(c->a, root, o->path, c->group, c->n_groups);
     const char *meant = near ? cak_arena_print(c->a, "; did you mean '%s'?", near) : "";
     const char *add = o->op->replaces && !o->op->adds ? cak_arena_print(c->a, "; a new key is added with '+%s'", o->text) : "";
-    return cak_error(c->d, CAK_E1103, o->path_pos, "there is no key '%.*s'%s%s", (int)len, o->path, meant, near ? "" : add);
+    cak_error(c->d, CAK_E1103, o->path_pos, "there is no key '%.*s'%s%s", (int)len, o->path, meant, near ? "" : add);
 }
 
 /* A new child for the last part of the path: a key of a map, or the next item of a list. */
-static bool add_child(cak_composer *c, const cak_override *o, cak_yaml *parent, const char *name)
+static void add_child(cak_composer *c, const cak_override *o, cak_yaml *parent, const char *name)
 {
-    if (parent->kind == CAK_YAML_LIST && strcmp(name, cak_arena_print(c->a, "%d", parent->n)) != 0)
-        return cak_error(c->d, CAK_E1103, o->path_pos, "the list has %d items; the next one to add is number %d", parent->n,
-                         parent->n);
+    if (parent->kind == CAK_YAML_LIST && strcmp(name, cak_arena_print(c->a, "%d", parent->n)) != 0) {
+        cak_error(c->d, CAK_E1103, o->path_pos, "the list has %d items; the next one to add is number %d", parent->n, parent->n);
+        return;
+    }
     o->value->key = parent->kind == CAK_YAML_MAP ? name : NULL;
     o->value->key_pos = o->path_pos;
     cak_yaml_append(parent, o->value);
-    return true;
 }
 
-static bool apply_here(cak_composer *c, const cak_override *o, const cak_yaml *root, cak_yaml *parent, const char *name)
+static void replace(cak_composer *c, const cak_override *o, cak_yaml *child)
 {
-    cak_yaml *child = cak_yaml_step(parent, name, strlen(name));
-    if (!child && !o->op->adds) return missing(c, o, root, strlen(o->path));
-    if (!child) return add_child(c, o, parent, name);
-    if (o->op->removes) {
-        cak_yaml_remove(child);
-        return true;
-    }
-    if (!o->op->replaces) {
-        cak_error(c->d, CAK_E1103, o->path_pos, "the key '%s' exists already; it is set with '%s'", o->path, o->text + 1);
-        cak_note(c->d, child->pos, "given here");
-        return false;
-    }
     if (child->kind == CAK_YAML_MAP && o->value->kind == CAK_YAML_MAP) {
         cak_compose_merge(c->a, child, o->value, overrides_value);
-        return true;
+        return;
     }
     o->value->remark = overrides_value, o->value->remark_pos = child->pos;
     cak_yaml_assign(child, o->value);
     child->key_pos = o->path_pos;
-    return true;
+}
+
+static void apply_here(cak_composer *c, const cak_override *o, const cak_yaml *root, cak_yaml *parent, const char *name)
+{
+    cak_yaml *child = cak_yaml_step(parent, name, strlen(name));
+    if (!child) {
+        if (o->op->adds) add_child(c, o, parent, name);
+        else missing(c, o, root, strlen(o->path));
+    } else if (o->op->removes) {
+        cak_yaml_remove(child);
+    } else if (o->op->replaces) {
+        replace(c, o, child);
+    } else {
+        cak_error(c->d, CAK_E1103, o->path_pos, "the key '%s' exists already; it is set with '%s'", o->path, o->text + 1);
+        cak_note(c->d, child->pos, "given here");
+    }
 }
 
 /* The child to go through on the way to the last part of the path; adding makes mappings on the way. */
@@ -174,26 +175,26 @@ static cak_yaml *enter(cak_composer *c, const cak_override *o, const cak_yaml *r
     return NULL;
 }
 
-static bool apply(cak_composer *c, const cak_override *o, cak_yaml *root)
+static void apply(cak_composer *c, const cak_override *o, cak_yaml *root)
 {
     cak_yaml *parent = root;
     for (const char *rest = o->path; parent;) {
         size_t len = strcspn(rest, ".");
         const char *name = cak_arena_print(c->a, "%.*s", (int)len, rest);
-        if (!rest[len]) return apply_here(c, o, root, parent, name);
+        if (!rest[len]) {
+            apply_here(c, o, root, parent, name);
+            return;
+        }
         rest += len;
         parent = enter(c, o, root, parent, name, (size_t)(rest - o->path));
         rest++;
     }
-    return false;
 }
 
-bool cak_override_apply(cak_composer *c, cak_yaml *root)
+void cak_override_apply(cak_composer *c, cak_yaml *root)
 {
-    bool ok = true;
     for (int i = 0; i < c->n_overrides; i++)
-        if (!c->override[i].selects) ok &= apply(c, &c->override[i], root);
-    return ok;
+        if (!c->override[i].selects && !c->override[i].bad) apply(c, &c->override[i], root);
 }
 
 /* ---- suggestions ---- */

@@ -50,7 +50,7 @@ static const char *resolve_main(const char *const *overrides)
     cak_config *c = load_main(overrides);
     const char *text = c ? cak_arena_text(a, cak_config_text(c)) : NULL;
     cak_config_close(c);
-    return text;
+    return cak_diag_errors(d) ? NULL : text;
 }
 
 static void resolves(const char *want, const char *got)
@@ -274,15 +274,16 @@ END_TEST
 START_TEST(references_know_their_source)
 {
     begin();
-    file("main.yaml", "hp:\n  lr: abc\nx: ${hp.lr}\n");
+    file("main.yaml", "hp:\n  lr: abc\nx: ${hp.lr}\ny: ${hp.lr}\n");
     cak_config *c = load_main((const char *const[]){ NULL });
     cak_yaml *x = cak_yaml_get(c->root, "x");
-    ck_assert_int_eq(x->pos.line, 3);
-    ck_assert_int_eq(x->remark_pos.line, 2);
-    ck_assert_str_eq(x->remark, "the value comes from here");
-    double v;
-    ck_assert(!cak_config_num(d, x, &v));
-    ck_assert_int_eq(cak_diag_pos(d, 0).line, 3);
+    ck_assert_int_eq(x->pos.line, 2);
+    ck_assert_int_eq(x->remark_pos.line, 3);
+    ck_assert_str_eq(x->remark, "inserted here");
+    double v; /* two uses of one wrong value are one mistake */
+    ck_assert(!cak_config_num(d, x, &v) && !cak_config_num(d, cak_yaml_get(c->root, "y"), &v));
+    ck_assert_int_eq(cak_diag_errors(d), 1);
+    ck_assert_int_eq(cak_diag_pos(d, 0).line, 2);
     cak_config_close(c);
     end();
 }
@@ -315,6 +316,63 @@ START_TEST(references_go_wrong)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         file("main.yaml", cases[i].text);
         fails(RESOLVE(), cases[i].code, cases[i].part);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(failed_references_are_reported_once)
+{
+    static const cak_attr number_rows[] = {
+        { .name = "n", .kind = CAK_NUM, .max = 1 },
+        { .kind = CAK_END },
+    };
+    begin();
+    file("main.yaml", "a: {n: \"${zebra}\"}\nb: {n: \"${a.n}\"}\nc: {n: \"1${b.n}\"}\nd: {n: 2}\ne: ${f}\n");
+    cak_config *c = load_main((const char *const[]){ NULL });
+    ck_assert_ptr_nonnull(c);
+    ck_assert_int_eq(cak_diag_errors(d), 2); /* zebra, f */
+    double n;
+    for (const char *map = "abc"; *map; map++)
+        ck_assert(!cak_config_read(a, d, cak_yaml_step(c->root, map, 1), number_rows, &n, "map", NULL, NULL));
+    ck_assert_int_eq(cak_diag_errors(d), 2);
+    ck_assert(!cak_config_read(a, d, cak_yaml_get(c->root, "d"), number_rows, &n, "map", NULL, NULL));
+    ck_assert_int_eq(cak_diag_errors(d), 3);
+    cak_config_close(c);
+    end();
+}
+END_TEST
+
+START_TEST(every_bad_override_is_reported)
+{
+    begin();
+    file("main.yaml", "hp: {lr: 1}\nx: ${zebra}\n");
+    cak_config *c =
+        load_main((const char *const[]){ "hp.lrr=1", "hp.=2", "hp.lr", "~hp.lr=1", "hp.lr=", "+hp.lr=1", "hp.lr=3", NULL });
+    ck_assert_ptr_nonnull(c);
+    ck_assert_int_eq(cak_diag_errors(d), 7); /* the reference too */
+    ck_assert_str_eq(cak_yaml_path(c->root, "hp.lr")->text, "3");
+    cak_config_close(c);
+    end();
+}
+END_TEST
+
+START_TEST(synonyms)
+{
+    static const char *const known[] = { "lr", "weight", "batch", NULL };
+    static const struct {
+        const char *key, *message;
+    } cases[] = { { "learning_rate", "unknown key 'learning_rate' in map; did you mean 'lr'?" },
+                  { "batch_size", "unknown key 'batch_size' in map; did you mean 'batch'?" },
+                  { "weight_decay", "unknown key 'weight_decay' in map" },
+                  { "kernel_size", "unknown key 'kernel_size' in map" } }; /* `kernel` is no key of this map */
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        file("main.yaml", cak_arena_print(a, "%s: 1\n", cases[i].key));
+        cak_config *c = load_main((const char *const[]){ NULL });
+        ck_assert(!cak_config_unused(d, c->root, "map", known));
+        ck_assert_str_eq(first_error(), cases[i].message);
+        cak_config_close(c);
     }
     end();
 }
@@ -671,5 +729,6 @@ END_TEST
 
 SUITE(config, files_merge_in_order, winners_carry_their_place, defaults_go_wrong, errors_of_all_files_are_reported_once,
       overrides_change_the_tree, overrides_go_wrong, references_are_replaced, references_know_their_source, references_go_wrong,
-      references_cannot_explode, resolved_text_reproduces_itself, numbers, integers_and_bools, numbers_ignore_the_locale, tables,
-      tables_go_wrong, attribute_structs, names)
+      failed_references_are_reported_once, every_bad_override_is_reported, synonyms, references_cannot_explode,
+      resolved_text_reproduces_itself, numbers, integers_and_bools, numbers_ignore_the_locale, tables, tables_go_wrong,
+      attribute_structs, names)
