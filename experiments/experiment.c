@@ -247,81 +247,50 @@ static void read_phase(reader *r, cak_yaml *n, cak_phase *p)
     r->ok = cak_config_unused(r->d, n, what, known) && r->ok;
 }
 
+#define ROW(key, k, field, ...)                                                        \
+    {                                                                                  \
+        .name = key, .kind = k, .offset = offsetof(cak_train_attr, field), __VA_ARGS__ \
+    }
+static const char *const nonfinite[] = { "stop", "ignore", NULL };
+static const cak_attr train_rows[] = {
+    ROW("epochs", CAK_INT, epochs, .doc = "passes over the items", .required = true, .min = 1, .max = 1e9),
+    ROW("max_steps", CAK_INT, max_steps, .doc = "stop after so many batches; 0: no limit", .max = 1e12),
+    { .kind = CAK_END },
+};
+static const cak_attr guard_rows[] = {
+    ROW("abs_loss", CAK_NUM, abs_loss, .doc = "the run has diverged when |loss| exceeds this", .def = 1e4, .min = 0,
+        .max = (double)INFINITY),
+    ROW("nonfinite", CAK_ENUM, nonfinite, .doc = "what NaN or Inf in a loss or gradient does", .choices = nonfinite),
+    { .kind = CAK_END },
+};
+static const cak_attr checkpoint_rows[] = {
+    ROW("every_epochs", CAK_INT, every_epochs, .doc = "checkpoint after so many epochs; 0: only at the end", .def = 1,
+        .max = 1e9),
+    ROW("every_steps", CAK_INT, every_steps, .doc = "and after so many batches; 0: not", .max = 1e12),
+    ROW("keep", CAK_INT, keep, .doc = "newest checkpoints that are kept", .def = 3, .min = 1, .max = 1e6),
+    { .kind = CAK_END },
+};
+#undef ROW
+
+/* A mapping below `train` that fills fields of the same struct; absent: defaults. */
+static void read_part(reader *r, cak_yaml *train, const char *key, const cak_attr *rows, const char *const *known)
+{
+    const char *what = cak_arena_print(r->a, "train.%s", key);
+    cak_yaml *n = section(r, train, key, CAK_YAML_MAP, false);
+    r->ok = cak_config_read(r->a, r->d, n, rows, &r->x->train, what, NULL, NULL) && r->ok;
+    if (n) r->ok = cak_config_unused(r->d, n, what, known) && r->ok;
+}
+
 static void read_train(reader *r, cak_yaml *train)
 {
-    typedef struct guard_attr {
-        double abs_loss;
-        int32_t nonfinite;
-    } guard_attr;
-    static const char *const nonfinite[] = { "stop", "ignore", NULL };
-    static const cak_attr train_rows[] = {
-        { .name = "epochs",
-          .doc = "passes over the items",
-          .kind = CAK_INT,
-          .offset = offsetof(cak_train_attr, epochs),
-          .required = true,
-          .min = 1,
-          .max = 1e9 },
-        { .name = "max_steps",
-          .doc = "stop after so many batches; 0: no limit",
-          .kind = CAK_INT,
-          .offset = offsetof(cak_train_attr, max_steps),
-          .max = 1e12 },
-        { .kind = CAK_END },
-    };
-    static const cak_attr guard_rows[] = {
-        { .name = "abs_loss",
-          .doc = "the run has diverged when |loss| exceeds this",
-          .kind = CAK_NUM,
-          .offset = offsetof(guard_attr, abs_loss),
-          .def = 1e4,
-          .min = 0,
-          .max = (double)INFINITY },
-        { .name = "nonfinite",
-          .doc = "what NaN or Inf in a loss or gradient does",
-          .kind = CAK_ENUM,
-          .offset = offsetof(guard_attr, nonfinite),
-          .choices = nonfinite },
-        { .kind = CAK_END },
-    };
-    static const cak_attr checkpoint_rows[] = {
-        { .name = "every_epochs",
-          .doc = "checkpoint after so many epochs; 0: only at the end",
-          .kind = CAK_INT,
-          .offset = offsetof(cak_train_attr, every_epochs),
-          .def = 1,
-          .max = 1e9 },
-        { .name = "every_steps",
-          .doc = "and after so many batches; 0: not",
-          .kind = CAK_INT,
-          .offset = offsetof(cak_train_attr, every_steps),
-          .max = 1e12 },
-        { .name = "keep",
-          .doc = "newest checkpoints that are kept",
-          .kind = CAK_INT,
-          .offset = offsetof(cak_train_attr, keep),
-          .def = 3,
-          .min = 1,
-          .max = 1e6 },
-        { .kind = CAK_END },
-    };
     static const char *const train_known[] = { "epochs", "max_steps", "phases", "guard", "checkpoint", NULL };
     static const char *const guard_known[] = { "abs_loss", "nonfinite", NULL };
     static const char *const checkpoint_known[] = { "every_epochs", "every_steps", "keep", NULL };
     cak_experiment *x = r->x;
-    guard_attr guard;
-    cak_attr_defaults(r->a, train_rows, &x->train);
-    cak_attr_defaults(r->a, checkpoint_rows, &x->train);
-    cak_attr_defaults(r->a, guard_rows, &guard);
     if (!train) return;
     r->ok = cak_config_read(r->a, r->d, train, train_rows, &x->train, "train", NULL, NULL) && r->ok;
-    cak_yaml *g = section(r, train, "guard", CAK_YAML_MAP, false), *c = section(r, train, "checkpoint", CAK_YAML_MAP, false);
-    if (g) r->ok = cak_config_read(r->a, r->d, g, guard_rows, &guard, "train.guard", NULL, NULL) && r->ok;
-    if (g) r->ok = cak_config_unused(r->d, g, "train.guard", guard_known) && r->ok;
-    if (c) r->ok = cak_config_read(r->a, r->d, c, checkpoint_rows, &x->train, "train.checkpoint", NULL, NULL) && r->ok;
-    if (c) r->ok = cak_config_unused(r->d, c, "train.checkpoint", checkpoint_known) && r->ok;
-    x->train.abs_loss = guard.abs_loss;
-    x->train.stop_nonfinite = guard.nonfinite == 0;
+    read_part(r, train, "guard", guard_rows, guard_known);
+    read_part(r, train, "checkpoint", checkpoint_rows, checkpoint_known);
     cak_yaml *phases = section(r, train, "phases", CAK_YAML_MAP, true);
     x->phase = cak_arena_alloc(r->a, ((size_t)children(phases) + 1) * sizeof *x->phase);
     EACH(n, phases) read_phase(r, n, &x->phase[x->n_phases++]);

@@ -66,7 +66,7 @@ typedef struct cak_phase {
 typedef struct cak_train_attr {
     int64_t epochs, max_steps;
     double abs_loss;
-    bool stop_nonfinite;
+    int32_t nonfinite; /* 0: stop, 1: ignore */
     int64_t every_epochs, every_steps, keep;
 } cak_train_attr;
 

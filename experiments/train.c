@@ -125,7 +125,7 @@ static bool phase_step(trainer *t, cak_phase *p, cak_step *s, uint64_t draw)
     double loss = (double)cak_exec_data(s->exec, s->total)[0];
     for (int i = 0; i < p->n_params; i++) grad[i] = cak_exec_data(s->exec, s->grad[i]);
     bool finite = cak_record_phase(&t->rec, (int)(p - t->x->phase), s, grad) && isfinite(loss);
-    if ((!finite && t->x->train.stop_nonfinite) || fabs(loss) > t->x->train.abs_loss)
+    if ((!finite && t->x->train.nonfinite == 0) || fabs(loss) > t->x->train.abs_loss)
         return report_divergence(t, p, s, &clock, loss, finite);
     cak_adam_update(&p->adam, grad);
     return true;
