@@ -1,4 +1,4 @@
-/* cak ls, cak show, cak inspect: what they print and how they end. */
+/* cak ls, cak show, cak inspect, cak nodes: what they print and how they end. */
 #include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
@@ -15,13 +15,15 @@
 
 static cak_arena *a;
 static cak_diag *d;
-static const char *root, *out, *err; /* what the command printed */
+static const char *root, *folder; /* of the runs, of what a command prints */
+static const char *out, *err;     /* what it printed */
 
 static void begin(void)
 {
     a = cak_arena_open("test");
     d = cak_diag_open();
     root = temp_dir();
+    folder = temp_dir();
 }
 
 static void end(void)
@@ -51,7 +53,6 @@ typedef int command(int argc, char **argv);
 
 static int call(command *c, const char *verb, const char *first, const char *second)
 {
-    const char *folder = temp_dir();
     char *argv[] = { cak_arena_text(a, verb), first ? cak_arena_text(a, first) : NULL, second ? cak_arena_text(a, second) : NULL,
                      NULL };
     const char *out_path = cak_arena_print(a, "%s/out", folder), *err_path = cak_arena_print(a, "%s/err", folder);
@@ -287,11 +288,77 @@ START_TEST(inspect_what_is_no_such_file)
 }
 END_TEST
 
+static int place(const char *part)
+{
+    has(out, part);
+    return (int)(strstr(out, part) - out);
+}
+
+START_TEST(nodes_by_group_and_name)
+{
+    begin();
+    ck_assert_int_eq(call(cak_cmd_nodes, "nodes", NULL, NULL), CAK_EXIT_OK);
+    ck_assert_int_eq(place("audio\n"), 0);
+    ck_assert_int_lt(place("\n\nmodules\n  call "), place("\n\nprim\n  abs "));
+    ck_assert_int_lt(place("\n  clip_mask "), place("\n  conv2d "));
+    ck_assert_int_lt(place("\n  const "), place("\n  conv2d "));
+    has(out, "  window_square_sum  sum of the squared windows");
+    has(out, "can be written inline, e.g. mean(square(x))\n");
+    ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "--json", NULL), CAK_EXIT_OK);
+    json_t *list = json_loads(out, JSON_REJECT_DUPLICATES, NULL);
+    int n;
+    cak_node_all(&n);
+    ck_assert_int_eq(json_array_size(list), n + 1);
+    json_decref(list);
+    end();
+}
+END_TEST
+
+START_TEST(one_node)
+{
+    begin();
+    ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "pair_loader", NULL), CAK_EXIT_OK);
+    has(out, "\n\ndata node\n\n");
+    has(out, "\n  batch               int     default 16        1 .. 65536\n                        samples of a batch\n");
+    has(out, "\n  repair_every_epoch  bool    default false\n");
+    ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "conv_layer", NULL), CAK_EXIT_OK);
+    has(out, "\n\ncomposite node, differentiated through its parts\n");
+    has(out, "\n  out       int     required               1 .. 65536\n");
+    ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "sign", NULL), CAK_EXIT_OK);
+    has(out, "\n\nprimitive node, gradient is zero\n");
+    ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "call", NULL), CAK_EXIT_OK);
+    has(out, "\n  {type: call, module: NAME, inputs: [...]}\n\nmodule node, differentiated through its parts\n");
+    has(out, "those of the module");
+    ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "synth", NULL), CAK_EXIT_OK);
+    has(out, "  0.001 .. 3600 s\n");
+    ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "call", "--json"), CAK_EXIT_OK);
+    has(out, "\"group\": \"modules\"");
+    end();
+}
+END_TEST
+
+START_TEST(no_such_node)
+{
+    begin();
+    static const char *const typing[][2] = { { "mena", "mean" }, { "smu", "sum" },      { "clal", "call" },
+                                             { "caal", "call" }, { "conv2", "conv2d" }, { "sotf_gate", "soft_gate" } };
+    for (size_t i = 0; i < sizeof typing / sizeof *typing; i++) {
+        ck_assert_int_eq(call(cak_cmd_nodes, "nodes", typing[i][0], NULL), CAK_EXIT_USAGE);
+        has(err, cak_arena_print(a, "unknown node type '%s'; did you mean '%s'?", typing[i][0], typing[i][1]));
+    }
+    ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "quaternion", NULL), CAK_EXIT_USAGE);
+    has(err, "unknown node type 'quaternion'; `cak nodes` lists all");
+    ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "add", "sub"), CAK_EXIT_USAGE);
+    has(err, "one node type at a time");
+    end();
+}
+END_TEST
+
 START_TEST(help)
 {
     begin();
-    static command *const commands[] = { cak_cmd_ls, cak_cmd_show, cak_cmd_inspect };
-    for (size_t i = 0; i < 3; i++) {
+    static command *const commands[] = { cak_cmd_ls, cak_cmd_show, cak_cmd_inspect, cak_cmd_nodes };
+    for (size_t i = 0; i < 4; i++) {
         ck_assert_int_eq(call(commands[i], "verb", "--help", NULL), CAK_EXIT_OK);
         has(out, "usage: cak verb ");
         has(out, "--json");
@@ -304,4 +371,4 @@ END_TEST
 
 SUITE(run_commands, ls_as_a_table, ls_shows_the_metrics_that_fit, ls_without_a_directory_looks_into_runs, ls_as_json, show_a_run,
       show_finds_the_run_that_is_meant, the_step_that_diverged_is_not_completed, inspect_a_file, inspect_what_is_no_such_file,
-      help)
+      nodes_by_group_and_name, one_node, no_such_node, help)
