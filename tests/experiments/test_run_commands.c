@@ -68,7 +68,10 @@ static int call(command *c, const char *verb, const char *first, const char *sec
     return code;
 }
 
-static void has(const char *text, const char *part) { ck_assert_msg(strstr(text, part) != NULL, "'%s' lacks '%s'", text, part); }
+static void has(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "'%.1500s' lacks '%s'", text, part);
+}
 
 static void write_text(const char *name, const char *text)
 {
