@@ -8,11 +8,22 @@
 #include "graph/safetensors.h"
 #include "graph/text.h"
 
+/* Ports that are not known have no value and no name that could be wrong: what stands before the dot is enough. */
+static int bind_unknown(const cak_experiment *x, cak_binding *b)
+{
+    int n = 0;
+    if (!x->data) b[n++] = (cak_binding){ "batch", CAK_NONE };
+    else
+        cak_yaml_each (c, x->data) b[n++] = (cak_binding){ c->key, CAK_NONE };
+    return n;
+}
+
 static cak_binding *bind_inputs(cak_experiment *x, cak_graph *g, int64_t batch, int *n)
 {
-    cak_binding *b = cak_arena_alloc(x->arena, (size_t)(x->loader.n_ports + x->n_schedules + 1) * sizeof *b);
+    int room = x->loader.n_ports + x->n_schedules + 1 + (x->data ? x->data->n : 0);
+    cak_binding *b = cak_arena_alloc(x->arena, (size_t)room * sizeof *b);
     cak_shape scalar = CAK_SCALAR;
-    *n = 0;
+    *n = x->loader.n_ports ? 0 : bind_unknown(x, b);
     for (int i = 0; i < x->loader.n_ports; i++) {
         const cak_shape *s = &x->loader.port[i].shape;
         cak_shape full = { .rank = s->rank + 1, .dim = { batch } };
@@ -60,6 +71,36 @@ static bool belongs(const char *param, const char *update)
     return !strncmp(param, update, n) && (param[n] == '.' || param[n] == 0);
 }
 
+/* The first part of a parameter's name is the module or the node that holds it. */
+static bool has_owner(const cak_experiment *x, const char *name, const char **near)
+{
+    const cak_yaml *map[] = { x->modules, x->nodes };
+    size_t len = strcspn(name, ".");
+    int n = 0;
+    const char **known =
+        cak_arena_alloc(x->arena, (size_t)((x->modules ? x->modules->n : 0) + (x->nodes ? x->nodes->n : 0) + 1) * sizeof *known);
+    for (int i = 0; i < 2; i++)
+        for (const cak_yaml *c = map[i] ? map[i]->child : NULL; c; c = c->next) {
+            if (strlen(c->key) == len && !strncmp(c->key, name, len)) return true;
+            if (!i) known[n++] = c->key; /* a node seldom holds parameters */
+        }
+    *near = cak_suggest(cak_arena_print(x->arena, "%.*s", (int)len, name), known, n);
+    return false;
+}
+
+static bool unknown_update(const cak_experiment *x, const cak_phase *p, int u)
+{
+    const char *near = NULL;
+    has_owner(x, p->update[u], &near);
+    return cak_error(x->diag, CAK_E3002, p->update_at[u], "'%s' names no module or parameter that the graph uses%s", p->update[u],
+                     near ? cak_arena_print(x->arena, "; did you mean '%s'?", near) : "");
+}
+
+static bool unknown_metric(const cak_experiment *x, const cak_quantity *q)
+{
+    return cak_error(x->diag, CAK_E3002, q->at, "metric '%s': '%s' is not a parameter with one element", q->name, q->expr);
+}
+
 /* Resolve `update` of a phase to parameters; every entry must name one that the loss reaches. */
 static bool pick_params(cak_experiment *x, cak_phase *p, const cak_graph *g, const cak_ref *grad)
 {
@@ -78,9 +119,7 @@ static bool pick_params(cak_experiment *x, cak_phase *p, const cak_graph *g, con
             for (int k = 0; k < p->n_params; k++) have = have || p->param[k] == i;
             if (!have) p->param[p->n_params++] = i;
         }
-        if (!named)
-            ok = cak_error(x->diag, CAK_E3002, p->update_at[u], "'%s' names no module or parameter that the graph uses",
-                           p->update[u]);
+        if (!named) ok = unknown_update(x, p, u);
         else if (!reached)
             ok = cak_error(x->diag, CAK_E3101, p->update_at[u],
                            "phase '%s' updates '%s', but its loss '%s' does not depend on it through differentiable nodes",
@@ -102,21 +141,21 @@ static bool build_step(cak_experiment *x, cak_graph *g, cak_builder *b, cak_phas
     cak_ref *term = cak_arena_alloc(x->arena, ((size_t)l->n + 1) * sizeof *term);
     cak_ref total = total_loss(x, g, b, l, term);
     cak_ref *metric = cak_arena_alloc(x->arena, ((size_t)p->n_metrics + 1) * sizeof *metric);
-    bool ok = !cak_is_none(total);
+    bool metrics = true;
     for (int i = 0; i < p->n_metrics; i++) {
         metric[i] = scalar_value(x, g, b, p->metric[i].expr, p->metric[i].at);
-        ok = ok && !cak_is_none(metric[i]);
+        metrics = metrics && !cak_is_none(metric[i]);
     }
-    if (!ok) return false;
+    if (cak_is_none(total)) return false;
     int n = cak_graph_params(g);
     cak_ref *all = cak_arena_alloc(x->arena, ((size_t)n + 1) * sizeof *all),
             *grad = cak_arena_alloc(x->arena, ((size_t)n + 1) * sizeof *grad);
     for (int i = 0; i < n; i++) all[i] = cak_graph_param(g, i)->ref;
     cak_where old = cak_graph_at(g, l->at, l->name);
-    ok = cak_gradients(g, total, all, n, grad);
+    bool ok = cak_gradients(g, total, all, n, grad);
     cak_graph_restore(g, old);
     if (!ok) return cak_graph_recover(g), false;
-    if (first && !pick_params(x, p, g, grad)) return false;
+    if ((first && !pick_params(x, p, g, grad)) || !metrics) return false;
     size_t room = (size_t)(1 + l->n + p->n_metrics + p->n_params);
     s->out = cak_arena_alloc(x->arena, room * sizeof *s->out);
     s->out_name = cak_arena_alloc(x->arena, room * sizeof *s->out_name);
@@ -159,8 +198,7 @@ static bool check_epoch_metrics(cak_experiment *x)
         const cak_quantity *q = &x->epoch_metric[i];
         int k = 0;
         while (k < x->n_params && strcmp(x->param[k].name, q->expr)) k++;
-        if (k == x->n_params || x->param[k].n != 1)
-            ok = cak_error(x->diag, CAK_E3002, q->at, "metric '%s': '%s' is not a parameter with one element", q->name, q->expr);
+        if (k == x->n_params || x->param[k].n != 1) ok = unknown_metric(x, q);
     }
     return ok;
 }
@@ -176,12 +214,29 @@ static void warn_idle_params(const cak_experiment *x, const cak_graph *g)
     }
 }
 
-static bool build_batch(cak_experiment *x, int which)
+/* What else is wrong when the graph could not be completed: values that losses and metrics name, updates, names of records. */
+static void check_rest(cak_experiment *x, cak_graph *g, cak_builder *b)
 {
-    int n;
-    cak_graph *g = x->graphs[x->n_graphs++] = cak_graph_open(x->diag);
-    cak_binding *bind = bind_inputs(x, g, x->batch[which], &n);
-    cak_builder *b = cak_builder_open(g, x->nodes, x->modules, bind, n);
+    const char *near;
+    bool losses = true;
+    for (int i = 0; i < x->n_losses; i++)
+        for (int k = 0; k < x->loss[i].n; k++) scalar_value(x, g, b, x->loss[i].term[k].expr, x->loss[i].term[k].at);
+    for (int i = 0; i < x->n_phases; i++) {
+        cak_phase *p = &x->phase[i];
+        for (int k = 0; k < p->n_metrics; k++) scalar_value(x, g, b, p->metric[k].expr, p->metric[k].at);
+        for (int u = 0; u < p->n_update; u++)
+            if (!has_owner(x, p->update[u], &near)) unknown_update(x, p, u);
+        losses = losses && p->loss;
+        p->n_params = 0;
+    }
+    for (int i = 0; i < x->n_epoch_metrics; i++)
+        if (!has_owner(x, x->epoch_metric[i].expr, &near)) unknown_metric(x, &x->epoch_metric[i]);
+    if (losses) cak_record_names(x->diag, x);
+}
+
+/* Every value, gradient and parameter of one batch size. */
+static bool build_graph(cak_experiment *x, cak_graph *g, cak_builder *b, int which)
+{
     bool ok = cak_builder_all(b);
     for (int i = 0; i < x->n_phases; i++) /* expressions first, so that every parameter exists */
         for (int k = 0; x->phase[i].loss && k < x->phase[i].loss->n; k++)
@@ -189,10 +244,20 @@ static bool build_batch(cak_experiment *x, int which)
     if (!ok) return false;
     for (int i = 0; i < x->n_phases; i++)
         ok = x->phase[i].loss && build_step(x, g, b, &x->phase[i], &x->phase[i].step[which], which == 0) && ok;
-    if (!ok) return false;
+    return ok;
+}
+
+static bool build_batch(cak_experiment *x, int which)
+{
+    int n;
+    cak_graph *g = x->graphs[x->n_graphs++] = cak_graph_open(x->diag);
+    cak_binding *bind = bind_inputs(x, g, x->batch[which], &n);
+    cak_builder *b = cak_builder_open(g, x->nodes, x->modules, bind, n);
+    if (!build_graph(x, g, b, which)) return check_rest(x, g, b), false;
     if (which == 0) list_params(x, g);
-    ok = which || (check_epoch_metrics(x) & cak_record_names(x->diag, x));
+    bool ok = which || (check_epoch_metrics(x) & cak_record_names(x->diag, x));
     if (!which && ok) warn_idle_params(x, g);
+    ok = ok && !cak_diag_errors(x->diag); /* of a configuration with mistakes nothing is planned */
     for (int i = 0; i < x->n_phases && ok; i++) plan_step(x, g, &x->phase[i], &x->phase[i].step[which]);
     return ok;
 }
@@ -210,7 +275,7 @@ static bool check_node_names(const cak_experiment *x, const char *loader)
     return ok;
 }
 
-/* Forget an earlier build: one for shapes alone may come before the data are there. */
+/* One for shapes alone may come before the data are there. */
 static void forget_build(cak_experiment *x)
 {
     for (int i = 0; i < x->n_phases; i++)
@@ -223,7 +288,8 @@ static void forget_build(cak_experiment *x)
     x->slab_bytes = 0;
 }
 
-bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader)
+/* Take over what the loader serves; forget an earlier build. */
+static void open_batches(cak_experiment *x, const cak_loader_info *loader)
 {
     forget_build(x);
     x->loader = *loader;
@@ -231,15 +297,38 @@ bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader)
     x->port_name = cak_arena_alloc(x->arena, ((size_t)loader->n_ports + 1) * sizeof *x->port_name);
     for (int i = 0; i < loader->n_ports; i++)
         x->port_name[i] = cak_arena_print(x->arena, "%s.%s", loader_name, loader->port[i].name);
+    x->batch[0] = loader->items && loader->items < loader->batch ? loader->items : loader->batch;
+    x->batch[1] = loader->drop_last || !loader->items ? 0 : loader->items % x->batch[0];
+    x->graphs = cak_arena_alloc(x->arena, (size_t)(2 * (1 + x->n_phases)) * sizeof *x->graphs);
+}
+
+/* A section that is no mapping was reported; what it should hold is not known. */
+static bool sections_there(const cak_experiment *x)
+{
+    const cak_yaml *root = x->config->root;
+    return (x->modules || !cak_yaml_get(root, "modules")) && (x->nodes || !cak_yaml_get(root, "graph"));
+}
+
+bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader)
+{
+    open_batches(x, loader);
     if (loader->items && loader->items < loader->batch)
         cak_warn(x->diag, cak_yaml_get(x->config->root, "data")->key_pos,
                  "a batch of %lld is larger than the %lld items there are", (long long)loader->batch, (long long)loader->items);
-    x->batch[0] = loader->items && loader->items < loader->batch ? loader->items : loader->batch;
-    x->batch[1] = loader->drop_last || !loader->items ? 0 : loader->items % x->batch[0];
-    size_t graphs = (size_t)(2 * (1 + x->n_phases));
-    x->graphs = cak_arena_alloc(x->arena, graphs * sizeof *x->graphs);
-    if (!check_node_names(x, loader_name)) return false;
-    return build_batch(x, 0) && (!x->batch[1] || build_batch(x, 1)) && cak_diag_errors(x->diag) == 0;
+    if (!sections_there(x)) return false;
+    bool ok = check_node_names(x, loader->name ? loader->name : "batch");
+    ok = build_batch(x, 0) && ok;
+    return ok && (!x->batch[1] || build_batch(x, 1)) && cak_diag_errors(x->diag) == 0;
+}
+
+void cak_experiment_check(cak_experiment *x, const cak_loader_info *loader)
+{
+    if (!sections_there(x)) return;
+    open_batches(x, loader);
+    check_node_names(x, loader->name ? loader->name : "batch");
+    cak_diag_mute(x->diag, CAK_E3005, true);
+    build_batch(x, 0);
+    cak_diag_mute(x->diag, CAK_E3005, false);
 }
 
 /* ---- memory and initial values ---- */

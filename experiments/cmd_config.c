@@ -27,8 +27,8 @@ static cak_experiment *assemble(cak_diag *d, cak_config *c)
 {
     cak_loader_info loader = { 0 };
     cak_experiment *x = cak_experiment_open(c);
-    bool ok = x->data && cak_data_describe(x->arena, d, x->data, x->base_dir, &loader);
-    if (ok) cak_experiment_build(x, &loader);
+    if (x->data && cak_data_describe(x->arena, d, x->data, x->base_dir, &loader)) cak_experiment_build(x, &loader);
+    else cak_experiment_check(x, &loader);
     return x;
 }
 

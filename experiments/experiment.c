@@ -162,6 +162,7 @@ static void read_losses(reader *r, cak_yaml *map)
         l->term = cak_arena_alloc(r->a, (size_t)n->n * sizeof *l->term);
         EACH(t, n) read_term(r, t, &l->term[l->n++]);
     }
+    if (map && !x->n_losses) r->ok = cak_error(r->d, CAK_E1204, map->pos, "`losses` is empty");
 }
 
 /* ---- phases ---- */
@@ -177,9 +178,11 @@ static void read_optimizer(reader *r, cak_yaml *phase, cak_phase *p)
     if (!type) r->ok = cak_error(r->d, CAK_E1204, n->key_pos, "`optimizer` needs a `type`");
     else if (type->kind != CAK_YAML_SCALAR || strcmp(type->text, "adam"))
         r->ok = cak_error(r->d, CAK_E1202, type->pos, "unknown optimizer; known: adam");
-    r->ok = cak_config_read(r->a, r->d, n, cak_adam_rows, &p->adam.attr, "optimizer adam", NULL, NULL) && r->ok;
-    r->ok = cak_config_unused(r->d, n, "optimizer adam", known) && r->ok;
-    if (p->adam.attr.betas.n != 2) r->ok = cak_error(r->d, CAK_E1202, n->pos, "`betas` needs two numbers");
+    bool read = cak_config_read(r->a, r->d, n, cak_adam_rows, &p->adam.attr, "optimizer adam", NULL, NULL);
+    r->ok = cak_config_unused(r->d, n, "optimizer adam", known) && read && r->ok;
+    cak_yaml *betas = cak_yaml_get(n, "betas");
+    bool two = betas && betas->kind == CAK_YAML_LIST ? betas->n == 2 : !read || p->adam.attr.betas.n == 2;
+    if (!two) r->ok = cak_error(r->d, CAK_E1202, betas ? betas->pos : n->pos, "`betas` needs two numbers");
 }
 
 static void read_update(reader *r, cak_yaml *phase, cak_phase *p)
@@ -236,7 +239,7 @@ static void read_phase(reader *r, cak_yaml *n, cak_phase *p)
         if (n_names < 64) names[n_names++] = r->x->loss[i].name;
         if (!strcmp(r->x->loss[i].name, at.loss)) p->loss = &r->x->loss[i];
     }
-    if (read && !p->loss) {
+    if (read && !p->loss && r->x->n_losses) { /* no losses at all: reported where they should be */
         const char *near = cak_suggest(at.loss, names, n_names);
         r->ok = cak_error(r->d, CAK_E3002, cak_yaml_get(n, "loss")->pos, "loss '%s' does not exist%s%s%s", at.loss,
                           near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");

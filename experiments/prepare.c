@@ -29,17 +29,40 @@ static bool describe_chain(const cak_section *s, cak_prepared *in)
     return true;
 }
 
+/* A required text that could not be read leaves nothing to work with. */
+static bool complete(const cak_node *node, const void *attr)
+{
+    for (const cak_attr *row = node->attr; row->kind != CAK_END; row++)
+        if (row->required && row->kind == CAK_TEXT && !*(const char *const *)((const char *)attr + row->offset)) return false;
+    return true;
+}
+
+static bool describe_loader(const cak_section *s, cak_diag *d, const char *base_dir, const cak_prepared *in,
+                            cak_loader_info *info)
+{
+    const cak_stage_ops *ops = s->loader_node->stage;
+    const cak_prepared *clips = s->loader_node->in[0].name ? in : NULL;
+    void *loader = ops->open_loader(s->a, d, s->loader_attr, s->loader->key_pos, base_dir, 0, clips, info);
+    if (loader) ops->close_loader(loader);
+    else *info = (cak_loader_info){ 0 };
+    info->name = s->loader->key;
+    return loader != NULL;
+}
+
 bool cak_data_describe(cak_arena *a, cak_diag *d, cak_yaml *data, const char *base_dir, cak_loader_info *info)
 {
     cak_section s;
-    cak_prepared in;
-    if (!cak_section_read(a, d, data, &s)) return false;
-    if (s.input && !describe_chain(&s, &in)) return false;
-    const cak_stage_ops *ops = s.loader_node->stage;
-    void *loader = ops->open_loader(a, d, s.loader_attr, s.loader->key_pos, base_dir, 0, s.input ? &in : NULL, info);
-    if (loader) ops->close_loader(loader);
-    info->name = s.loader->key;
-    return loader != NULL;
+    cak_prepared in = { .shape = CAK_SHAPE(1, 4096, 4096) }; /* stand-in: a window of any usual size fits */
+    *info = (cak_loader_info){ 0 };
+    bool ok = cak_section_read(a, d, data, &s) && (!s.input || describe_chain(&s, &in));
+    if (!s.loader || !complete(s.loader_node, s.loader_attr)) return false;
+    cak_diag *quiet = cak_diag_open();
+    cak_diag_mute(d, CAK_E2004, !ok); /* about sizes */
+    ok = describe_loader(&s, s.loader_read ? d : quiet, base_dir, &in, info) && ok;
+    cak_diag_mute(d, CAK_E2004, false);
+    if (!info->n_ports) describe_loader(&s, quiet, base_dir, &(cak_prepared){ .shape = CAK_SHAPE(1, 4096, 4096) }, info);
+    cak_diag_close(quiet);
+    return ok;
 }
 
 /* ---- where the cache is ---- */

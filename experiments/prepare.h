@@ -41,7 +41,8 @@ typedef struct cak_data {
 } cak_data;
 
 /* What the attributes alone tell: ports, shapes, batch. Sounds are not read (a loader of tensors reads its file). `items` is one full
-** batch when only the sounds tell their number. Reports every error of the section. */
+** batch when only the sounds tell their number. Reports every error of the section; false after one. `info` then holds ports with stand-in
+** shapes, or none when not even the ports are known. */
 bool cak_data_describe(cak_arena *a, cak_diag *d, cak_yaml *data, const char *base_dir, cak_loader_info *info);
 
 /* Open source, cache and loader; prepare what the cache does not hold. Statistics that `normalise` takes from the corpus (`low`, `high`

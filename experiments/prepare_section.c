@@ -39,20 +39,20 @@ static bool find_roles(cak_section *s)
     bool ok = true;
     cak_yaml_each (n, s->data) {
         const cak_node *type = type_of(n);
+        s->unsure = s->unsure || !type;
         if (is_source(type)) ok = take_role(s, n, type, "source", &s->source, &s->source_node) && ok;
         if (is_loader(type)) ok = take_role(s, n, type, "loader", &s->loader, &s->loader_node) && ok;
     }
-    if (!s->loader)
-        ok =
-            cak_error(s->d, CAK_E1204, s->data->pos, "the data section has no loader, such as `batch: {type: pair_loader, ...}`");
-    return ok;
+    if (s->loader || s->unsure) return ok;
+    return cak_error(s->d, CAK_E1204, s->data->pos, "the data section has no loader, such as `batch: {type: pair_loader, ...}`");
 }
 
 /* ---- attributes of stages ---- */
 
-static const void *read_attr(cak_section *s, cak_yaml *map, const cak_node *node)
+static bool read_attr(cak_section *s, cak_yaml *map, const cak_node *node, const void **out)
 {
     void *attr = cak_arena_alloc(s->a, node->attr_size);
+    *out = attr;
     const char *what = cak_arena_print(s->a, "'%s' (type %s)", map->key, node->name);
     int n = 2;
     for (const cak_attr *row = node->attr; row->kind != CAK_END; row++) n++;
@@ -63,14 +63,18 @@ static const void *read_attr(cak_section *s, cak_yaml *map, const cak_node *node
     cak_yaml *inputs = cak_yaml_get(map, "inputs");
     if (inputs) inputs->used = true;
     bool ok = cak_config_read(s->a, s->d, map, node->attr, attr, what, NULL, NULL);
-    return cak_config_unused(s->d, map, what, known) && ok ? attr : NULL;
+    return cak_config_unused(s->d, map, what, known) && ok;
 }
 
-/* `inputs: [x]` of the loader; a source and a loader without ports take none. */
-static bool read_inputs(cak_section *s)
+static bool source_inputs(const cak_section *s)
 {
     const cak_yaml *none = s->source ? cak_yaml_get(s->source, "inputs") : NULL;
-    if (none && none->n) return cak_error(s->d, CAK_E3004, none->pos, "%s takes no inputs", s->source_node->name);
+    return !none || !none->n || cak_error(s->d, CAK_E3004, none->pos, "%s takes no inputs", s->source_node->name);
+}
+
+/* `inputs: [x]`; a loader without ports takes none. */
+static bool loader_inputs(cak_section *s)
+{
     cak_yaml *list = cak_yaml_get(s->loader, "inputs");
     int wanted = s->loader_node->in[0].name ? 1 : 0, given = list ? list->n : 0;
     if (list && list->kind != CAK_YAML_LIST) return cak_error(s->d, CAK_E1201, list->pos, "`inputs` must be a list");
@@ -78,12 +82,28 @@ static bool read_inputs(cak_section *s)
         return cak_error(s->d, CAK_E3004, list ? list->pos : s->loader->key_pos, "%s takes %d input%s, got %d",
                          s->loader_node->name, wanted, wanted == 1 ? "" : "s", given);
     if (!wanted) return true;
+    if (list->child->kind != CAK_YAML_SCALAR)
+        return cak_error(s->d, CAK_E1201, list->child->pos, "an input is a name or an expression");
     s->input = list->child;
-    if (s->input->kind != CAK_YAML_SCALAR)
-        return cak_error(s->d, CAK_E1201, s->input->pos, "an input is a name or an expression");
-    if (s->source) return true;
+    if (s->source || s->unsure) return s->source != NULL;
     return cak_error(s->d, CAK_E1204, s->data->pos,
                      "the data section has no source, such as `clips: {type: load_audio, path: ...}`");
+}
+
+enum { STAND_IN_LENGTH = 1 << 16 };
+
+/* The mistakes of a chain whose source or loader has mistakes. Where the length of a clip is not known, shapes say nothing; where it is
+** not sure what the source is, names do not. */
+static void check_chain(const cak_section *s, bool roles)
+{
+    cak_source_info info;
+    bool length =
+        s->source_read && s->source_node->stage->open_source(s->a, s->d, s->source_attr, s->source->key_pos, NULL, &info);
+    cak_diag_mute(s->d, CAK_E3005, !length);
+    cak_diag_mute(s->d, CAK_E3002, !roles || !s->source);
+    cak_chain_close(cak_chain_open(s, s->input, length ? info.length : STAND_IN_LENGTH, true));
+    cak_diag_mute(s->d, CAK_E3005, false);
+    cak_diag_mute(s->d, CAK_E3002, false);
 }
 
 bool cak_section_read(cak_arena *a, cak_diag *d, cak_yaml *data, cak_section *s)
@@ -91,10 +111,13 @@ bool cak_section_read(cak_arena *a, cak_diag *d, cak_yaml *data, cak_section *s)
     *s = (cak_section){ .a = a, .d = d, .data = data };
     data->used = true;
     if (data->kind != CAK_YAML_MAP) return cak_error(d, CAK_E1201, data->pos, "the data section must be a mapping of nodes");
-    bool ok = find_roles(s);
-    if (s->source && !(s->source_attr = read_attr(s, s->source, s->source_node))) ok = false;
-    if (s->loader && !(s->loader_attr = read_attr(s, s->loader, s->loader_node))) ok = false;
-    return s->loader && read_inputs(s) && ok;
+    bool roles = find_roles(s);
+    s->source_read = s->source && read_attr(s, s->source, s->source_node, &s->source_attr);
+    s->loader_read = s->loader && read_attr(s, s->loader, s->loader_node, &s->loader_attr);
+    bool ok = source_inputs(s) & (s->loader && loader_inputs(s));
+    if (ok && roles && s->loader_read && (s->source_read || !s->source)) return true;
+    check_chain(s, roles);
+    return false;
 }
 
 const char *cak_section_choice(const cak_node *node, const void *attr, const char *name)
@@ -115,7 +138,8 @@ static cak_yaml *chain_nodes(const cak_section *s, cak_arena *a)
     cak_yaml *map = cak_arena_alloc(a, sizeof *map);
     *map = (cak_yaml){ .kind = CAK_YAML_MAP, .pos = s->data->pos };
     cak_yaml_each (n, s->data) {
-        if (n != s->source && n != s->loader) cak_yaml_append(map, cak_yaml_clone(a, n));
+        const cak_node *type = type_of(n);
+        if (!is_source(type) && !is_loader(type)) cak_yaml_append(map, cak_yaml_clone(a, n));
     }
     return map;
 }
@@ -187,11 +211,11 @@ static bool build(const cak_section *s, const cak_yaml *expr, int64_t length, bo
         cak_section_set(c->a, n, "high", 1e30);
     }
     c->g = cak_graph_open(s->d);
-    cak_ref in = cak_input(c->g, s->source->key, &CAK_SHAPE(1, length), true);
-    const cak_binding bind = { s->source->key, in };
-    cak_builder *b = cak_builder_open(c->g, nodes, NULL, &bind, 1);
+    cak_binding bind = { 0 };
+    if (s->source) bind = (cak_binding){ s->source->key, cak_input(c->g, s->source->key, &CAK_SHAPE(1, length), true) };
+    cak_builder *b = cak_builder_open(c->g, nodes, NULL, &bind, s->source ? 1 : 0);
     bool ok = !sketch || cak_builder_all(b);
-    c->out = cak_builder_value(b, expr->text, expr->pos);
+    c->out = expr ? cak_builder_value(b, expr->text, expr->pos) : CAK_NONE;
     if (cak_is_none(c->out) || !ok) return false;
     if (cak_graph_params(c->g))
         return cak_error(s->d, CAK_E2004, cak_graph_param(c->g, 0)->origin, "nodes of the data section cannot have parameters");

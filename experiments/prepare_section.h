@@ -9,11 +9,14 @@ typedef struct cak_section {
     cak_diag *d;
     cak_yaml *data, *source, *loader; /* source: NULL when the loader reads by itself */
     const cak_node *source_node, *loader_node;
-    const void *source_attr, *loader_attr;
-    cak_yaml *input; /* the expression that the loader reads */
+    const void *source_attr, *loader_attr; /* what cannot be read has its default */
+    bool source_read, loader_read;         /* the attributes hold no mistake */
+    bool unsure;                           /* a node of an unknown type may be the source or the loader */
+    cak_yaml *input;                       /* the expression that the loader reads */
 } cak_section;
 
-/* Sort the nodes of the section by role and read the attributes of source and loader. */
+/* Sort the nodes of the section by role and read the attributes of source and loader. After an error, the mistakes of the chain are
+** recorded too, as far as they show. */
 bool cak_section_read(cak_arena *a, cak_diag *d, cak_yaml *data, cak_section *s);
 /* The value of an ENUM or TEXT attribute as text, NULL when the node has no such attribute or it is not given. */
 const char *cak_section_choice(const cak_node *node, const void *attr, const char *name);

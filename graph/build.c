@@ -93,6 +93,9 @@ cak_ref cak__builder_name(cak_builder *b, const char *name, cak_pos at)
         if (!strcmp(b->bind[i].name, name)) return b->bind[i].ref;
     const char *dot = strchr(name, '.');
     size_t len = dot ? (size_t)(dot - name) : strlen(name);
+    for (int i = 0; i < b->n_bind; i++)
+        if (cak_is_none(b->bind[i].ref) && strlen(b->bind[i].name) == len && !strncmp(b->bind[i].name, name, len))
+            return CAK_NONE; /* so have its ports */
     int i = node_index(b, name, len);
     if (i < 0) return unknown_name(b, name, at), CAK_NONE;
     cak__entry *e = &b->entry[i];

@@ -8,7 +8,7 @@
 typedef struct cak_binding {
     const char *name;
     cak_ref ref;
-} cak_binding; /* "batch.input" -> value */
+} cak_binding; /* "batch.input" -> value; CAK_NONE: known to fail, names that begin with it are no errors of their own */
 
 typedef struct cak_builder cak_builder;
 

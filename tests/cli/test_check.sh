@@ -44,8 +44,69 @@ done
 expect 3 "" "$cak" train c/ten.yaml
 [ ! -e runs ] && [ ! -e cache ] || fail "something was written"
 
+# mistakes in the data section hide none behind it: the graph is built with stand-in shapes
+cat >c/eight.yaml <<'Y'
+version: 1
+name: synth
+seed: 0
+defaults:
+  - model/cak
+  - critic/audit
+  - game/augan
+  - _self_
+data:
+  clips:     {type: synth, count: 12, seconds: 0.5, rate: 16000, seed: 1}
+  spectrum:  {type: stft, inputs: [clips], n_fft: 256, hop: 128, win: 256, window: hamm}
+  magnitude: {type: magnitud, inputs: [spectrum]}
+  x:         {type: normalise, inputs: [magnitude]}
+  batch:     {type: pair_loader, inputs: [x], batch: five, crop_f: 32, crop_t: 32}
+modules:
+  critic: {channels: [4, 8, 8]}
+  generator: {taau: 1}
+graph:
+  distance: {type: l2, inputs: [fake.y, batch.target]}
+losses:
+  c_loss:
+    comp: {value: mean(fake_audit.violation), wieght: 2}
+train:
+  epochs: 3
+  phases:
+    critic:
+      update: [detecter]
+      optimizer: {learning_rate: 1e-4}
+Y
+errors() { # N COMMAND...: exit code 3 and exactly N errors
+    local n=$1 got
+    shift
+    expect 3 "" "$@"
+    got=$(grep -cE '^[^ ]+( [0-9]+>)?:[0-9]+:[0-9]+: error: ' "$work/err")
+    [ "$got" -eq "$n" ] || { fail "$got errors instead of $n: $*"; cat "$work/err"; }
+}
+errors 8 "$cak" check c/eight.yaml
+for text in "'hamm'" "did you mean 'magnitude'" "'five'" "did you mean 'tau'" "'l2'" "did you mean 'weight'" "did you mean 'lr'" "did you mean 'detector'"; do
+    grep -qF -- "$text" "$work/err" || fail "'$text' missing"
+done
+errors 8 "$cak" train c/eight.yaml
+[ ! -e runs ] && [ ! -e cache ] || fail "something was written"
+
+# a source, a loader, tensors that cannot be read: no consequences, and no silence about the rest
+sed 's/type: synth,/type: synt,/' c/eight.yaml >c/source.yaml
+errors 9 "$cak" check c/source.yaml
+sed 's/type: pair_loader,/type: pair_loadr,/' c/eight.yaml >c/loader.yaml
+errors 8 "$cak" check c/loader.yaml # the loader's attributes are not known
+sed -e '/^  clips:/d; /^  spectrum:/d; /^  magnitude:/d; /^  x: /d' -e 's/^  batch: .*/  batch: {type: tensors, path: none.safetensors}/' \
+    c/eight.yaml >c/tensors.yaml
+errors 6 "$cak" check c/tensors.yaml
+
 cd "$here"
+errors 4 "$cak" check configs/tiny/synth.yaml modules.generator.taau=1 +train.epoch=2 train.epochs=x seed=-1
+errors 1 "$cak" check configs/tiny/synth.yaml hp.lr=-1
+errors 1 "$cak" check configs/tiny/synth.yaml 'hp.lr=${zebra}'
+errors 2 "$cak" check configs/tiny/synth.yaml 'train.phases.critic.loss=${zebra}' 'graph.recon.type=${zebra}'
 expect 0 "ok" "$cak" check configs/tiny/synth.yaml
+errors 2 "$cak" check configs/tiny/synth.yaml 'modules.detector=${zebra}' data.batch.batch=x
+expect 3 "" "$cak" config configs/tiny/synth.yaml hp.lrr=1
+[ -s "$work/out" ] && fail "a configuration with mistakes is printed"
 expect 3 "did you mean 'hp.lr'?" "$cak" check configs/tiny/synth.yaml hp.lrr=1
 expect 3 "does not depend on it" "$cak" check configs/tiny/synth.yaml 'train.phases.critic.update=[generator]'
 expect 3 "E3102" "$cak" check configs/tiny/synth.yaml 'losses.g_loss.adv.value=game_audit.score'
