@@ -174,10 +174,43 @@ const cak_module *cak__module_find(cak_builder *b, const char *name, cak_pos at)
     return NULL;
 }
 
+static bool unseen(const cak__modules *ms, int i)
+{
+    const impl *k = ms->module[i].impl;
+    return ms->state[i] == CAK__DONE && !k->node && !k->repeat;
+}
+
+/* Sub-graphs that no call has expanded: their nodes are built once over inputs without value, in a graph of their own, so that their
+** mistakes show and their parameters do not. */
+static void check_unseen(cak_builder *b)
+{
+    cak__modules *ms = b->modules;
+    cak_graph *g = cak_graph_open(b->d);
+    cak_binding *bind = cak_arena_alloc(b->a, ((size_t)b->n_bind + 1) * sizeof *bind);
+    cak_ref out[CAK_MAX_OUT];
+    for (int i = 0; i < b->n_bind; i++) bind[i] = (cak_binding){ b->bind[i].name, CAK_NONE };
+    cak_builder *apart = cak_builder_open(g, NULL, ms->map, bind, b->n_bind);
+    int i = 0;
+    for (cak_yaml *y = ms->map->child; y; y = y->next, i++) {
+        const cak_module *m = unseen(ms, i) ? cak__module_find(apart, y->key, y->key_pos) : NULL;
+        if (!m) continue;
+        impl *k = (impl *)m->impl;
+        k->open = true;
+        expand_nodes(g, m, NULL, 0, out);
+        k->open = false;
+    }
+    cak_graph_close(g);
+}
+
 bool cak__modules_check(cak_builder *b)
 {
-    bool ok = true;
-    for (cak_yaml *y = b->modules->map ? b->modules->map->child : NULL; y; y = y->next)
+    const cak__modules *ms = b->modules;
+    bool ok = true, all_seen = true;
+    int i = 0, before = cak_diag_errors(b->d);
+    for (cak_yaml *y = ms->map ? ms->map->child : NULL; y; y = y->next, i++) {
         ok = cak__module_find(b, y->key, y->key_pos) && ok;
-    return ok;
+        all_seen = all_seen && !unseen(ms, i);
+    }
+    if (!all_seen) check_unseen(b);
+    return ok && cak_diag_errors(b->d) == before;
 }

@@ -89,6 +89,9 @@ done
 errors 8 "$cak" train c/eight.yaml
 [ ! -e runs ] && [ ! -e cache ] || fail "something was written"
 
+# shapes of stand-ins say nothing
+errors 1 "$cak" check "$here/configs/tiny/synth.yaml" data.magnitude.type=magnitud data.batch.crop_f=0 data.batch.crop_t=0 \
+    '+graph.flat={type: reshape, inputs: [batch.input], shape: [0, 8127]}'
 # a source, a loader, tensors that cannot be read: no consequences, and no silence about the rest
 sed 's/type: synth,/type: synt,/' c/eight.yaml >c/source.yaml
 errors 9 "$cak" check c/source.yaml

@@ -78,6 +78,11 @@ static const bad cases[] = {
     { "metrics.scale=detector.weight", "not a parameter with one element", CAK_E3002 },
     { "metrics.scale=generator.scal", "not a parameter with one element", CAK_E3002 },
     { "~losses", "`losses` is missing", CAK_E1204 },
+    { "modules=5", "`modules` must be a mapping", CAK_E1201 },
+    { "graph=5", "`graph` must be a mapping", CAK_E1201 },
+    { "train.phases.critic.optimizer.betas={a: 1}", "a list of numbers", CAK_E1201 },
+    { "++modules.loose={outputs: {y: b}, inputs: [x], nodes: {a: {type: expp, inputs: [x]}, b: {type: exp, inputs: [a]}}}",
+      "did you mean 'exp'?", CAK_E3001 },
     { "~train", "`train` is missing", CAK_E1204 },
 };
 
@@ -93,6 +98,77 @@ START_TEST(refused)
                       cak_code_name(cases[i].code));
         close_all(d, c, x);
     }
+}
+END_TEST
+
+/* One mistake is one error: it has no consequences. */
+START_TEST(one_mistake_is_one_error)
+{
+    static const char *const overrides[] = {
+        "modules=5",
+        "graph=5",
+        "losses=5",
+        "~losses",
+        "losses.c_loss=3",
+        "train.phases.critic.loss=c_los",
+        "train.phases.critic.optimizer.betas={a: 1}",
+        "train.phases.critic.optimizer.betas=[0.5]",
+        "graph.fake.module=generatr",
+        "modules.generator.tau=x",
+        "++modules.loose={outputs: {y: b}, inputs: [x], nodes: {a: {type: expp, inputs: [x]}, b: {type: exp, inputs: [a]}}}",
+        "++modules.loose={outputs: {y: x}, inputs: [x], nodes: {a: {type: call, module: loose, inputs: [1]}}}",
+        "metrics.scale=generatr.scale",
+        "train.phases.critic.update=[detectr]",
+        "train.phases.critic.metrics.step=w",
+    };
+    for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++) {
+        cak_diag *d = cak_diag_open();
+        cak_config *c;
+        cak_experiment *x;
+        ck_assert(!open_with(d, overrides[i], &c, &x));
+        if (cak_diag_errors(d) != 1) cak_diag_print(d, stderr);
+        ck_assert_msg(cak_diag_errors(d) == 1, "%s", overrides[i]);
+        close_all(d, c, x);
+    }
+}
+END_TEST
+
+/* Without a single port known, everything that needs no shape is checked. */
+START_TEST(unknown_ports)
+{
+    cak_diag *d = cak_diag_open();
+    const char *const overrides[] = { "graph.recon.type=l2", "metrics.scale=generatr.scale",
+                                      "++train.phases.critic.metrics.step=w", "train.phases.critic.update=[detectr]" };
+    cak_config *c = cak_config_load(d, "configs/tiny/golden.yaml", overrides, 4);
+    cak_experiment *x = cak_experiment_open(c);
+    cak_experiment_check(x, &(cak_loader_info){ 0 });
+    if (cak_diag_errors(d) != 4) cak_diag_print(d, stderr);
+    ck_assert_int_eq(cak_diag_errors(d), 4);
+    cak_diag_clear(d);
+    x->data = NULL; /* no section at all: the loader is called `batch` */
+    cak_experiment_check(x, &(cak_loader_info){ 0 });
+    ck_assert_int_eq(cak_diag_errors(d), 4);
+    close_all(d, c, x);
+}
+END_TEST
+
+/* A sub-graph that is never called is checked, but adds no parameter. */
+START_TEST(uncalled_modules)
+{
+    cak_diag *d = cak_diag_open();
+    cak_config *c;
+    cak_experiment *x;
+    ck_assert(
+        open_with(d, "++modules.loose={outputs: {y: b}, nodes: {b: {type: call, module: detector, inputs: [1]}}}", &c, &x) ||
+        cak_diag_errors(d));
+    close_all(d, c, x);
+    d = cak_diag_open();
+    ck_assert(open_with(d,
+                        "++modules.loose={outputs: {y: b}, nodes: {a: {type: reshape, inputs: [1], shape: [1, 1, 1, 1]}, "
+                        "b: {type: conv_layer, inputs: [a], out: 2, kernel: 1}}}",
+                        &c, &x));
+    ck_assert_int_eq(x->n_params, 11);
+    close_all(d, c, x);
 }
 END_TEST
 
@@ -179,4 +255,5 @@ START_TEST(initial_values)
 }
 END_TEST
 
-SUITE(experiment, refused, batches_and_parameters, temperature, initial_values)
+SUITE(experiment, refused, one_mistake_is_one_error, unknown_ports, uncalled_modules, batches_and_parameters, temperature,
+      initial_values)
