@@ -8,22 +8,24 @@
 #include "graph/safetensors.h"
 #include "graph/text.h"
 
-/* Ports that are not known have no value and no name that could be wrong: what stands before the dot is enough. */
+/* Names whose values could not be read have none, and nothing that begins with them is a mistake of its own. */
 static int bind_unknown(const cak_experiment *x, cak_binding *b)
 {
+    const cak_yaml *schedules = cak_yaml_get(x->config->root, "schedules");
     int n = 0;
-    if (!x->data) b[n++] = (cak_binding){ "batch", CAK_NONE };
-    else
-        cak_yaml_each (c, x->data) b[n++] = (cak_binding){ c->key, CAK_NONE };
+    if (schedules && schedules->kind != CAK_YAML_MAP) b[n++] = (cak_binding){ "schedules", CAK_NONE };
+    if (x->loader.n_ports) return n;
+    b[n++] = (cak_binding){ "batch", CAK_NONE }; /* the usual name of the loader, which any node of the section may be */
+    for (const cak_yaml *c = x->data ? x->data->child : NULL; c; c = c->next) b[n++] = (cak_binding){ c->key, CAK_NONE };
     return n;
 }
 
 static cak_binding *bind_inputs(cak_experiment *x, cak_graph *g, int64_t batch, int *n)
 {
-    int room = x->loader.n_ports + x->n_schedules + 1 + (x->data ? x->data->n : 0);
+    int room = x->loader.n_ports + x->n_schedules + 2 + (x->data ? x->data->n : 0);
     cak_binding *b = cak_arena_alloc(x->arena, (size_t)room * sizeof *b);
     cak_shape scalar = CAK_SCALAR;
-    *n = x->loader.n_ports ? 0 : bind_unknown(x, b);
+    *n = bind_unknown(x, b);
     for (int i = 0; i < x->loader.n_ports; i++) {
         const cak_shape *s = &x->loader.port[i].shape;
         cak_shape full = { .rank = s->rank + 1, .dim = { batch } };
@@ -197,6 +199,10 @@ static bool check_epoch_metrics(cak_experiment *x)
     for (int i = 0; i < x->n_epoch_metrics; i++) {
         const cak_quantity *q = &x->epoch_metric[i];
         int k = 0;
+        if (!q->expr) { /* reported */
+            ok = false;
+            continue;
+        }
         while (k < x->n_params && strcmp(x->param[k].name, q->expr)) k++;
         if (k == x->n_params || x->param[k].n != 1) ok = unknown_metric(x, q);
     }
@@ -230,7 +236,7 @@ static void check_rest(cak_experiment *x, cak_graph *g, cak_builder *b)
         p->n_params = 0;
     }
     for (int i = 0; i < x->n_epoch_metrics; i++)
-        if (!has_owner(x, x->epoch_metric[i].expr, &near)) unknown_metric(x, &x->epoch_metric[i]);
+        if (x->epoch_metric[i].expr && !has_owner(x, x->epoch_metric[i].expr, &near)) unknown_metric(x, &x->epoch_metric[i]);
     if (losses) cak_record_names(x->diag, x);
 }
 

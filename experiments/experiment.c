@@ -28,13 +28,13 @@ static cak_yaml *section(reader *r, cak_yaml *map, const char *key, cak_yaml_kin
 static int children(const cak_yaml *map) { return map ? map->n : 0; }
 #define EACH(n, map) for (cak_yaml *n = (map) ? (map)->child : NULL; n; n = n->next)
 
-/* An expression: a scalar, kept as text until the graph is built. */
+/* An expression: a scalar, kept as text until the graph is built. NULL after an error. */
 static const char *expression(reader *r, cak_yaml *n)
 {
     n->used = true;
     if (n->kind == CAK_YAML_SCALAR) return n->text;
     r->ok = cak_error(r->d, CAK_E1201, n->pos, "'%s' must be an expression", n->key);
-    return "0";
+    return NULL;
 }
 
 static cak_quantity *read_quantities(reader *r, cak_yaml *map, int *n)

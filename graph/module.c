@@ -112,7 +112,8 @@ static bool read_subgraph(cak_builder *b, cak_yaml *y, cak_module *m, impl *k)
     if (inputs) inputs->used = true;
     if (k->nodes) k->nodes->used = true;
     if (k->outputs) k->outputs->used = true;
-    bool ok = cak_config_unused(b->d, y, cak_arena_print(b->a, "module '%s'", y->key), known);
+    bool ok = !k->outputs || /* most likely a type is missing, whose keys these are */
+              cak_config_unused(b->d, y, cak_arena_print(b->a, "module '%s'", y->key), known);
     if (inputs && inputs->kind != CAK_YAML_LIST)
         ok = cak_error(b->d, CAK_E1201, inputs->pos, "`inputs` of a module is a list of names");
     for (cak_yaml *c = inputs ? inputs->child : NULL; c; c = c->next)

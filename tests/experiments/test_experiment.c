@@ -113,13 +113,17 @@ START_TEST(one_mistake_is_one_error)
         "train.phases.critic.loss=c_los",
         "train.phases.critic.optimizer.betas={a: 1}",
         "train.phases.critic.optimizer.betas=[0.5]",
+        "++train.phases.critic.metrics.step=w",
         "graph.fake.module=generatr",
         "modules.generator.tau=x",
         "++modules.loose={outputs: {y: b}, inputs: [x], nodes: {a: {type: expp, inputs: [x]}, b: {type: exp, inputs: [a]}}}",
         "++modules.loose={outputs: {y: x}, inputs: [x], nodes: {a: {type: call, module: loose, inputs: [1]}}}",
         "metrics.scale=generatr.scale",
         "train.phases.critic.update=[detectr]",
-        "train.phases.critic.metrics.step=w",
+        "schedules=5",
+        "metrics.scale=[1]",
+        "losses.c_loss.comp=[1]",
+        "~modules.generator.type",
     };
     for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++) {
         cak_diag *d = cak_diag_open();
