@@ -104,6 +104,8 @@ errors 6 "$cak" check c/tensors.yaml
 cd "$here"
 errors 4 "$cak" check configs/tiny/synth.yaml modules.generator.taau=1 +train.epoch=2 train.epochs=x seed=-1
 errors 1 "$cak" check configs/tiny/synth.yaml hp.lr=-1
+errors 1 "$cak" check configs/tiny/synth.yaml '~losses' '+losses={}'
+grep -qF "losses\` is empty" "$work/err" || fail "empty losses"
 errors 1 "$cak" check configs/tiny/synth.yaml 'hp.lr=${zebra}'
 errors 2 "$cak" check configs/tiny/synth.yaml 'train.phases.critic.loss=${zebra}' 'graph.recon.type=${zebra}'
 expect 0 "ok" "$cak" check configs/tiny/synth.yaml
