@@ -6,13 +6,13 @@ cd "$here"
 source tests/cli/lib.sh "$1"
 bash tests/packages sonic-pi-samples warzone2100-music time
 
-quick() { "$cak" train configs/quickstart.yaml --progress none train.max_steps=25 train.checkpoint.every_steps=4 "$@" >/dev/null 2>"$work/err" || { fail "$*"; cat "$work/err"; }; }
+quick() { "$cak" train configs/quickstart.yaml --progress none --max-steps 25 train.checkpoint.every_steps=4 "$@" >/dev/null 2>"$work/err" || { fail "$*"; cat "$work/err"; }; }
 for n in 1 2 3; do quick --run-dir "$work/t$n" --threads $n; done
 same "$(values "$work/t1")" "$(values "$work/t2")" "1 and 2 threads differ"
 same "$(values "$work/t1")" "$(values "$work/t3")" "1 and 3 threads differ"
 grep -q nonfinite "$work/t1/metrics.jsonl" && fail "a metric is not finite"
 
-"$cak" train configs/quickstart.yaml --progress none train.max_steps=25 train.checkpoint.every_steps=4 --run-dir "$work/k" >/dev/null 2>&1 &
+"$cak" train configs/quickstart.yaml --progress none --max-steps 25 train.checkpoint.every_steps=4 --run-dir "$work/k" >/dev/null 2>&1 &
 for pause in 6 4; do
     sleep $pause
     kill -9 $! 2>/dev/null
