@@ -12,6 +12,7 @@ struct cak_exec {
     size_t own;     /* bytes of an own slab, 0 when it is the caller's */
     real **data;    /* by value id */
     cak_work *work; /* by step */
+    bool made;      /* work[] fits the bindings */
 };
 
 static real **pointer_of(cak_exec *e, int id) { return &e->data[e->p->root[id]]; }
@@ -40,6 +41,7 @@ void cak_exec_close(cak_exec *e)
 bool cak_exec_bind(cak_exec *e, const char *name, const real *data)
 {
     bool found = false;
+    e->made = false;
     for (int id = 0; id < cak_graph_size(e->p->g); id++) {
         const char *have = cak_value_name(e->p->g, (cak_ref){ id });
         if (!have || strcmp(have, name)) continue;
@@ -62,16 +64,23 @@ static void make_work(cak_exec *e, int step)
     }
 }
 
+/* Shapes and pointers change with the bindings alone, so they are not looked up again at every run. */
+static void make_all(cak_exec *e)
+{
+    for (int t = 0; t < e->p->n && !e->made; t++) make_work(e, t);
+    e->made = true;
+}
+
 static void run_step(cak_exec *e, int step, const cak_clock *clock)
 {
     cak_work *w = &e->work[step];
-    make_work(e, step);
     w->clock = clock;
     cak_graph_value(e->p->g, (cak_ref){ e->p->order[step] })->node->run(w);
 }
 
 void cak_exec_run(cak_exec *e, const cak_clock *clock)
 {
+    make_all(e);
     for (int t = 0; t < e->p->n; t++) run_step(e, t, clock);
 }
 
@@ -90,6 +99,7 @@ cak_ref cak_exec_find_nonfinite(cak_exec *e, const cak_clock *clock, int64_t *in
         if (cak_value_name(e->p->g, (cak_ref){ id }) && e->data[id] &&
             find_bad(e->data[id], cak_shape_size(cak_shape_of(e->p->g, (cak_ref){ id })), index, bad))
             return (cak_ref){ id };
+    make_all(e);
     for (int t = 0; t < e->p->n; t++) {
         cak_ref y = { e->p->order[t] };
         run_step(e, t, clock);
