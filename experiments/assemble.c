@@ -269,8 +269,9 @@ static bool build_batch(cak_experiment *x, int which)
 }
 
 /* `batch` and `schedules` are taken: a node of that name could not be told from them. */
-static bool check_node_names(const cak_experiment *x, const char *loader)
+static bool check_node_names(const cak_experiment *x)
 {
+    const char *loader = x->loader.name;
     bool ok = true;
     if (!x->nodes) return true;
     cak_yaml_each (n, x->nodes)
@@ -299,10 +300,10 @@ static void open_batches(cak_experiment *x, const cak_loader_info *loader)
 {
     forget_build(x);
     x->loader = *loader;
-    const char *loader_name = loader->name ? loader->name : "batch";
+    if (!x->loader.name) x->loader.name = "batch";
     x->port_name = cak_arena_alloc(x->arena, ((size_t)loader->n_ports + 1) * sizeof *x->port_name);
     for (int i = 0; i < loader->n_ports; i++)
-        x->port_name[i] = cak_arena_print(x->arena, "%s.%s", loader_name, loader->port[i].name);
+        x->port_name[i] = cak_arena_print(x->arena, "%s.%s", x->loader.name, loader->port[i].name);
     x->batch[0] = loader->items && loader->items < loader->batch ? loader->items : loader->batch;
     x->batch[1] = loader->drop_last || !loader->items ? 0 : loader->items % x->batch[0];
     x->graphs = cak_arena_alloc(x->arena, (size_t)(2 * (1 + x->n_phases)) * sizeof *x->graphs);
@@ -322,7 +323,7 @@ bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader)
         cak_warn(x->diag, cak_yaml_get(x->config->root, "data")->key_pos,
                  "a batch of %lld is larger than the %lld items there are", (long long)loader->batch, (long long)loader->items);
     if (!sections_there(x)) return false;
-    bool ok = check_node_names(x, loader->name ? loader->name : "batch");
+    bool ok = check_node_names(x);
     ok = build_batch(x, 0) && ok;
     return ok && (!x->batch[1] || build_batch(x, 1)) && cak_diag_errors(x->diag) == 0;
 }
@@ -331,7 +332,7 @@ void cak_experiment_check(cak_experiment *x, const cak_loader_info *loader)
 {
     if (!sections_there(x)) return;
     open_batches(x, loader);
-    check_node_names(x, loader->name ? loader->name : "batch");
+    check_node_names(x);
     cak_diag_mute(x->diag, CAK_E3005, true);
     build_batch(x, 0);
     cak_diag_mute(x->diag, CAK_E3005, false);
@@ -354,7 +355,7 @@ static void draw_initial(const cak_experiment *x, cak_parameter *p)
 static bool read_initial(cak_experiment *x)
 {
     if (!x->init_from) return true;
-    const char *path = x->init_from[0] == '/' ? x->init_from : cak_arena_print(x->arena, "%s/%s", x->base_dir, x->init_from);
+    const char *path = x->init_from; /* absolute since the configuration was read */
     cak_arena *a = cak_arena_open("init_from");
     cak_tensors *t = cak_tensors_load(a, x->diag, path);
     bool ok = t != NULL;

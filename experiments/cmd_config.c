@@ -22,8 +22,7 @@ int cak_cmd_config(int argc, char **argv)
     return cak_command_end(d, CAK_EXIT_OK);
 }
 
-/* Configuration -> experiment with graphs and plans; the shape of the batches comes from the attributes of the data nodes. */
-static cak_experiment *assemble(cak_diag *d, cak_config *c)
+cak_experiment *cak_command_experiment(cak_diag *d, cak_config *c)
 {
     cak_loader_info loader = { 0 };
     cak_experiment *x = cak_experiment_open(c);
@@ -39,8 +38,7 @@ void cak_print_plan(FILE *f, const cak_experiment *x)
 {
     char shape[CAK_SHAPE_TEXT];
     for (int i = 0; i < x->loader.n_ports; i++)
-        fprintf(f, "batch.%s: %lld x %s\n", x->loader.port[i].name, (long long)x->batch[0],
-                cak_shape_text(&x->loader.port[i].shape, shape));
+        fprintf(f, "%s: %lld x %s\n", x->port_name[i], (long long)x->batch[0], cak_shape_text(&x->loader.port[i].shape, shape));
     int64_t total = 0;
     for (int i = 0; i < x->n_params; i++) total += x->param[i].n;
     fprintf(f, "%lld parameters in %d tensors\n", (long long)total, x->n_params);
@@ -73,7 +71,7 @@ int cak_cmd_check(int argc, char **argv)
     if (n < 1) return cak_usage("check", "CONFIG is missing");
     cak_diag *d = cak_diag_open();
     cak_config *c = cak_command_config(d, n, argv);
-    cak_experiment *x = c ? assemble(d, c) : NULL;
+    cak_experiment *x = c ? cak_command_experiment(d, c) : NULL;
     if (x && !cak_diag_errors(d) && !quiet) {
         printf("%s: ok\n", argv[1]);
         cak_print_plan(stdout, x);
@@ -153,7 +151,7 @@ int cak_cmd_graph(int argc, char **argv)
         return cak_usage("graph", "unknown format '%s'; known: text, dot, svg", format);
     cak_diag *d = cak_diag_open();
     cak_config *c = cak_command_config(d, n, argv);
-    cak_experiment *x = c ? assemble(d, c) : NULL;
+    cak_experiment *x = c ? cak_command_experiment(d, c) : NULL;
     if (x && !cak_diag_errors(d)) print_graph(d, x, format, phase);
     cak_experiment_close(x);
     if (c) cak_config_close(c);

@@ -35,11 +35,8 @@ static bool read_common(const train_options *o, cak_train_options *t)
 /* Data, graphs, plans: everything before a run directory exists. */
 static cak_data *open_all(cak_diag *d, cak_config *c, cak_experiment **out, const train_options *o, cak_progress_mode mode)
 {
-    cak_experiment *x = *out = cak_experiment_open(c);
-    cak_loader_info shapes = { 0 };
-    if (!x->data || !cak_data_describe(x->arena, d, x->data, x->base_dir, &shapes)) return cak_experiment_check(x, &shapes), NULL;
-    if (!cak_experiment_build(x, &shapes) || cak_diag_errors(d))
-        return NULL; /* every mistake of the graph, before any audio is read */
+    cak_experiment *x = *out = cak_command_experiment(d, c);
+    if (cak_diag_errors(d)) return NULL; /* every mistake of the graph, before any audio is read */
     cak_data_options data = { .cache_dir = o->cache, .progress = mode };
     return cak_data_open(d, x->data, x->base_dir, x->seed, &data);
 }

@@ -35,6 +35,9 @@ int cak_usage(const char *verb, const char *fmt, ...) __attribute__((format(prin
 
 /* Load a configuration with overrides argv[1..n-1]; prints all diagnostics and returns NULL on error. */
 cak_config *cak_command_config(cak_diag *d, int n, char **arg);
+/* Configuration -> experiment with graphs and plans, no data read: shapes come from the attributes of the data nodes. All mistakes are
+** recorded; with any the experiment is good for closing only. Never NULL. */
+cak_experiment *cak_command_experiment(cak_diag *d, cak_config *c);
 void cak_print_plan(FILE *f, const cak_experiment *x); /* shapes, parameters, memory: one line each */
 /* Print diagnostics to stderr, close, and return the exit code. */
 int cak_command_end(cak_diag *d, int code);
