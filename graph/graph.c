@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/attr_types.h"
 #include "graph/build.h"
 
 extern const cak_node cak_node_input, cak_node_param;
@@ -274,15 +275,9 @@ bool cak_apply(cak_graph *g, const cak_node *node, const void *attr, const cak_r
 
 /* ---- inputs, parameters, other nodes ---- */
 
-typedef struct leaf_attr { /* ORDER leaf_attr: the same struct in nodes/prim/leaf.c */
-    const char *name;
-    cak_shape shape;
-    bool per_sample;
-} leaf_attr;
-
 cak_ref cak_input(cak_graph *g, const char *name, const cak_shape *shape, bool per_sample)
 {
-    leaf_attr a = { name, *shape, per_sample };
+    cak_leaf_attr a = { name, *shape, per_sample };
     for (int i = 0; i < g->n; i++) { /* one memory cannot be bound to two shapes */
         const char *have = cak_value_name(g, (cak_ref){ i });
         if (have && !strcmp(have, name) && !cak_attr_equal(cak_node_input.attr, g->value[i].attr, &a))
@@ -295,7 +290,7 @@ const char *cak_value_name(const cak_graph *g, cak_ref r)
 {
     const cak_value *v = cak_graph_value(g, r);
     if (v->node != &cak_node_input && v->node != &cak_node_param) return NULL;
-    return ((const leaf_attr *)v->attr)->name;
+    return ((const cak_leaf_attr *)v->attr)->name;
 }
 
 int cak_graph_params(const cak_graph *g) { return g->n_params; }
@@ -314,7 +309,7 @@ cak_ref cak_param(cak_graph *g, const char *name, const cak_shape *shape, cak_in
                  cak_shape_text(shape, new));
         return CAK_NONE;
     }
-    leaf_attr a = { full, *shape, false };
+    cak_leaf_attr a = { full, *shape, false };
     cak_ref r = cak_append(g, &cak_node_param, &a, NULL, 0);
     if (cak_is_none(r)) return r;
     g->param = cak_arena_grow(g->arena, g->param, &g->cap_params, g->n_params + 1, sizeof *g->param);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "graph/attr_types.h"
 #include "graph/graph.h"
 
 /* One row per element-wise primitive that takes no attribute. */
@@ -141,10 +142,6 @@ cak_ref cak_flat(cak_graph *g, cak_ref x)
 
 cak_ref cak_uniform(cak_graph *g, const char *stream, const cak_shape *shape)
 {
-    struct {
-        const char *stream;
-        cak_ints shape;
-        int32_t dist;
-    } a = { stream, shape_ints(shape), 0 }; /* ORDER draw_attr */
+    cak_draw_attr a = { stream, shape_ints(shape), 0 };
     return cak_append(g, &cak_node_draw, &a, NULL, 0);
 }

@@ -1,4 +1,5 @@
 /* Small composites for configurations: grad, lerp, concat, random. */
+#include "graph/attr_types.h"
 #include "graph/graph.h"
 
 /* ---- grad: g = d(sum of y) / dx ---- */
@@ -73,15 +74,9 @@ CAK_NODE(concat) = {
 
 /* ---- random ---- */
 extern const cak_node cak_node_draw;
-typedef struct random_attr {
-    const char *stream;
-    cak_ints shape;
-    int32_t dist;
-} random_attr; /* ORDER draw_attr */
-
 static void random_expand(cak_graph *g, const cak_site *s, cak_ref *out)
 {
-    random_attr a = *(const random_attr *)s->attr;
+    cak_draw_attr a = *(const cak_draw_attr *)s->attr;
     for (int i = 0; i < a.shape.n && i < CAK_MAX_DIM; i++)
         if (a.shape.v[i] == 0) a.shape.v[i] = i < s->in_shape[0].rank ? s->in_shape[0].dim[i] : 1;
     out[0] = cak_append(g, &cak_node_draw, &a, NULL, 0);
@@ -93,17 +88,17 @@ static const cak_attr random_attrs[] = {
     { .name = "stream",
       .doc = "name of the random stream; equal names draw equal values",
       .kind = CAK_TEXT,
-      .offset = offsetof(random_attr, stream),
+      .offset = offsetof(cak_draw_attr, stream),
       .required = true },
     { .name = "shape",
       .doc = "shape; 0 takes the extent of `like`; axis 0 counts samples",
       .kind = CAK_INTS,
-      .offset = offsetof(random_attr, shape),
+      .offset = offsetof(cak_draw_attr, shape),
       .required = true },
     { .name = "dist",
       .doc = "uniform on [0,1) or standard normal",
       .kind = CAK_ENUM,
-      .offset = offsetof(random_attr, dist),
+      .offset = offsetof(cak_draw_attr, dist),
       .choices = dists },
     { .kind = CAK_END },
 };
@@ -114,6 +109,6 @@ CAK_NODE(random) = {
     .in = random_in,
     .out = one_out,
     .attr = random_attrs,
-    .attr_size = sizeof(random_attr),
+    .attr_size = sizeof(cak_draw_attr),
     .expand = random_expand,
 };

@@ -1,19 +1,14 @@
 /* Random values: a pure function of (seed, stream, step, index); axis 0 counts samples. */
 #include <math.h>
 
+#include "graph/attr_types.h"
 #include "graph/ops.h"
 #include "graph/par.h"
 #include "graph/rng.h"
 
-typedef struct draw_attr { /* ORDER draw_attr: filled in graph/ops.c, cak_uniform */
-    const char *stream;
-    cak_ints shape;
-    int32_t dist;
-} draw_attr;
-
 static bool draw_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 {
-    const draw_attr *a = s->attr;
+    const cak_draw_attr *a = s->attr;
     *y = (cak_shape){ .rank = a->shape.n };
     if (a->shape.n > CAK_MAX_DIM) return cak_fail(g, "a tensor has at most %d axes", CAK_MAX_DIM);
     for (int i = 0; i < a->shape.n; i++) {
@@ -25,7 +20,7 @@ static bool draw_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 
 static void draw_run(const cak_work *w)
 {
-    const draw_attr *a = w->attr;
+    const cak_draw_attr *a = w->attr;
     uint64_t stream = cak_rng_stream(a->stream), seed = w->clock->seed, step = w->clock->step;
     int64_t n = cak_shape_size(&w->y.shape);
     CAK_PARALLEL_FOR (i, n, n) {
@@ -49,17 +44,17 @@ static const cak_attr draw_attrs[] = {
     { .name = "stream",
       .doc = "name of the random stream; equal names draw equal values",
       .kind = CAK_TEXT,
-      .offset = offsetof(draw_attr, stream),
+      .offset = offsetof(cak_draw_attr, stream),
       .required = true },
     { .name = "shape",
       .doc = "shape; axis 0 counts samples",
       .kind = CAK_INTS,
-      .offset = offsetof(draw_attr, shape),
+      .offset = offsetof(cak_draw_attr, shape),
       .required = true },
     { .name = "dist",
       .doc = "uniform on [0,1) or standard normal",
       .kind = CAK_ENUM,
-      .offset = offsetof(draw_attr, dist),
+      .offset = offsetof(cak_draw_attr, dist),
       .choices = dists },
     { .kind = CAK_END },
 };
@@ -69,7 +64,7 @@ CAK_NODE(draw) = {
     .formula = "y[i] = random(seed, stream, step, i)",
     .out = one_out,
     .attr = draw_attrs,
-    .attr_size = sizeof(draw_attr),
+    .attr_size = sizeof(cak_draw_attr),
     .shape = draw_shape,
     .run = draw_run,
     .rows = draw_rows,

@@ -1,4 +1,5 @@
 /* Leaves of a graph: constants, inputs fed before each execution, parameters. */
+#include "graph/attr_types.h"
 #include "graph/ops.h"
 
 /* ---- const ---- */
@@ -32,50 +33,35 @@ CAK_NODE(const) = {
 };
 
 /* ---- input and param: memory that the executor binds by name ---- */
-typedef struct leaf_attr { /* ORDER leaf_attr: the same struct in graph/graph.c */
-    const char *name;
-    cak_shape shape;
-    bool per_sample;
-} leaf_attr;
-
 static bool leaf_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 {
     (void)g;
-    *y = ((const leaf_attr *)s->attr)->shape;
+    *y = ((const cak_leaf_attr *)s->attr)->shape;
     return true;
 }
 
 static cak_rows leaf_rows(const cak_site *s, const cak_rows *in)
 {
     (void)in;
-    return ((const leaf_attr *)s->attr)->per_sample ? CAK_ROWS_SAMPLE : CAK_ROWS_SHARED;
+    return ((const cak_leaf_attr *)s->attr)->per_sample ? CAK_ROWS_SAMPLE : CAK_ROWS_SHARED;
 }
 
 static const cak_attr leaf_attrs[] = {
-    { .name = "name", .doc = "name it is bound by", .kind = CAK_TEXT, .offset = offsetof(leaf_attr, name), .required = true },
-    { .name = "shape", .doc = "its shape", .kind = CAK_SHAPE_OF, .offset = offsetof(leaf_attr, shape) },
-    { .name = "per_sample", .doc = "axis 0 counts samples", .kind = CAK_BOOL, .offset = offsetof(leaf_attr, per_sample) },
+    { .name = "name", .doc = "name it is bound by", .kind = CAK_TEXT, .offset = offsetof(cak_leaf_attr, name), .required = true },
+    { .name = "shape", .doc = "its shape", .kind = CAK_SHAPE_OF, .offset = offsetof(cak_leaf_attr, shape) },
+    { .name = "per_sample", .doc = "axis 0 counts samples", .kind = CAK_BOOL, .offset = offsetof(cak_leaf_attr, per_sample) },
     { .kind = CAK_END },
 };
-CAK_NODE(input) = {
-    .name = "input",
-    .doc = "a value from outside (batches, schedules); made by the engine",
-    .out = value_out,
-    .attr = leaf_attrs,
-    .attr_size = sizeof(leaf_attr),
-    .shape = leaf_shape,
-    .rows = leaf_rows,
-    .diff = CAK_DIFF_RULE,
-    .grad = const_grad,
-};
-CAK_NODE(param) = {
-    .name = "param",
-    .doc = "a trainable tensor; made by the nodes that own it",
-    .out = value_out,
-    .attr = leaf_attrs,
-    .attr_size = sizeof(leaf_attr),
-    .shape = leaf_shape,
-    .rows = leaf_rows,
-    .diff = CAK_DIFF_RULE,
-    .grad = const_grad,
-};
+/* The engine treats both alike; only the values of parameters are changed by training. */
+#define LEAF(id, text)                                   \
+    CAK_NODE(id) = { .name = #id,                        \
+                     .doc = text,                        \
+                     .out = value_out,                   \
+                     .attr = leaf_attrs,                 \
+                     .attr_size = sizeof(cak_leaf_attr), \
+                     .shape = leaf_shape,                \
+                     .rows = leaf_rows,                  \
+                     .diff = CAK_DIFF_RULE,              \
+                     .grad = const_grad }
+LEAF(input, "a value from outside (batches, schedules); made by the engine");
+LEAF(param, "a trainable tensor; made by the nodes that own it");
