@@ -89,6 +89,7 @@ typedef struct cak_work { /* one execution of a primitive */
     const void *attr;
     void *scratch; /* .scratch(site) bytes, 64-byte aligned, contents undefined */
     const cak_clock *clock;
+    int64_t first; /* number of the sample in row 0 of values that have samples; a run may hold only some of a batch */
 } cak_work;
 
 typedef enum cak_diff {
@@ -97,6 +98,13 @@ typedef enum cak_diff {
     CAK_DIFF_ZERO,        /* piecewise constant: masks, sign, comparisons */
     CAK_DIFF_STOP         /* detach: the author asked for no gradient */
 } cak_diff;
+
+/* What a node is to a linear combination of its inputs; passes move constant factors and sums through linear nodes. */
+typedef enum cak_linear {
+    CAK_LINEAR_NOT = 0,
+    CAK_LINEAR_EACH, /* in each input while the others are held: products, convolutions */
+    CAK_LINEAR_JOINT /* in all inputs together: sums, differences, layout */
+} cak_linear;
 
 /* How the rows of axis 0 depend on the samples of a batch; the engine derives it for every value. */
 typedef enum cak_rows {
@@ -123,7 +131,10 @@ typedef struct cak_node {
     cak_diff diff;
     void (*grad)(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin); /* gin[] starts as CAK_NONE */
     cak_rows (*rows)(const cak_site *s, const cak_rows *in); /* NULL: row b of y reads row b of the inputs (element-wise rule) */
-    bool alias;                                              /* y is in[0] with another shape or name: no run, no memory */
+    cak_linear linear;
+    /* Element-wise nodes: n elements, y[i] from in[k][i * step[k]] with steps 0 or 1; y may be one of the inputs. */
+    void (*map)(const void *attr, const real *const *in, const int *step, real *y, int64_t n);
+    bool alias;                                         /* y is in[0] with another shape or name: no run, no memory */
     bool in_place;                                      /* y[i] depends on in[k][i] alone, so y may take the place of an input */
     double (*fold)(const void *attr, const double *in); /* value for scalar constant inputs; NULL: not folded */
 

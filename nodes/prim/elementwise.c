@@ -78,7 +78,7 @@ static bool binary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 }
 
 /* BINARY(id, doc, formula, expression in a and b, diff): inner loops for the four stride cases, fold, descriptor. */
-#define BINARY(id, text, form, expr, difference, rule)                                               \
+#define BINARY(id, text, form, expr, lin, difference, rule)                                          \
     static inline real id##_of(real a, real b) { return (real)(expr); }                              \
     static void id##_inner(const real *x, int64_t sx, const real *y, int64_t sy, real *z, int64_t n) \
     {                                                                                                \
@@ -107,6 +107,7 @@ static bool binary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
                      .run = id##_run,                                                                \
                      .diff = difference,                                                             \
                      .grad = rule,                                                                   \
+                     .linear = lin,                                                                  \
                      .in_place = true,                                                               \
                      .fold = id##_fold }
 
@@ -134,13 +135,15 @@ static void choose(cak_graph *g, cak_ref other, cak_ref gy, cak_ref *gin)
 RULE(maximum) { choose(g, less(g, s->in[0], s->in[1]), gy, gin); }
 RULE(minimum) { choose(g, less(g, s->in[1], s->in[0]), gy, gin); }
 
-BINARY(add, "sum", "y = x + y", a + b, CAK_DIFF_RULE, add_grad);
-BINARY(sub, "difference", "y = x - y", a - b, CAK_DIFF_RULE, sub_grad);
-BINARY(mul, "product", "y = x * y", a *b, CAK_DIFF_RULE, mul_grad);
-BINARY(div, "quotient", "y = x / y", a / b, CAK_DIFF_RULE, div_grad);
-BINARY(maximum, "larger of two values; torch.maximum", "y = max(x, y)", a < b || b != b ? b : a, CAK_DIFF_RULE, maximum_grad);
-BINARY(minimum, "smaller of two values; torch.minimum", "y = min(x, y)", b < a || b != b ? b : a, CAK_DIFF_RULE, minimum_grad);
-BINARY(less, "comparison; its gradient is zero", "y = 1 where x < y, else 0", a < b, CAK_DIFF_ZERO, NULL);
+BINARY(add, "sum", "y = x + y", a + b, CAK_LINEAR_JOINT, CAK_DIFF_RULE, add_grad);
+BINARY(sub, "difference", "y = x - y", a - b, CAK_LINEAR_JOINT, CAK_DIFF_RULE, sub_grad);
+BINARY(mul, "product", "y = x * y", a *b, CAK_LINEAR_EACH, CAK_DIFF_RULE, mul_grad);
+BINARY(div, "quotient", "y = x / y", a / b, CAK_LINEAR_NOT, CAK_DIFF_RULE, div_grad);
+BINARY(maximum, "larger of two values; torch.maximum", "y = max(x, y)", a < b || b != b ? b : a, CAK_LINEAR_NOT, CAK_DIFF_RULE,
+       maximum_grad);
+BINARY(minimum, "smaller of two values; torch.minimum", "y = min(x, y)", b < a || b != b ? b : a, CAK_LINEAR_NOT, CAK_DIFF_RULE,
+       minimum_grad);
+BINARY(less, "comparison; its gradient is zero", "y = 1 where x < y, else 0", a < b, CAK_LINEAR_NOT, CAK_DIFF_ZERO, NULL);
 
 /* ---- one input ---- */
 
@@ -163,7 +166,7 @@ static bool unary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 }
 
 /* UNARY(id, doc, formula, real expression in v, double expression in v, diff, rule, attribute table, its size); p: attributes */
-#define UNARY(id, text, form, expr, expr64, difference, rule, rows, size)       \
+#define UNARY(id, text, form, expr, expr64, lin, difference, rule, rows, size)  \
     static void id##_inner(const void *attr, const real *x, real *y, int64_t n) \
     {                                                                           \
         const double *p = attr;                                                 \
@@ -192,6 +195,7 @@ static bool unary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
                      .run = id##_run,                                           \
                      .diff = difference,                                        \
                      .grad = rule,                                              \
+                     .linear = lin,                                             \
                      .in_place = true,                                          \
                      .fold = id##_fold }
 
@@ -231,34 +235,36 @@ static const cak_attr clip_attrs[] = {
     { .kind = CAK_END },
 };
 
-UNARY(neg, "negation", "y = -x", -v, -v, CAK_DIFF_RULE, neg_grad, NULL, 0);
-UNARY(exp, "exponential", "y = exp(x)", CAK_MATH(exp)(v), exp(v), CAK_DIFF_RULE, exp_grad, NULL, 0);
-UNARY(log, "natural logarithm", "y = log(x)", CAK_MATH(log)(v), log(v), CAK_DIFF_RULE, log_grad, NULL, 0);
-UNARY(log1p, "logarithm of 1 + x; torch.log1p", "y = log(1 + x)", CAK_MATH(log1p)(v), log1p(v), CAK_DIFF_RULE, log1p_grad, NULL,
-      0);
-UNARY(sqrt, "square root; its gradient at 0 is infinite", "y = sqrt(x)", CAK_MATH(sqrt)(v), sqrt(v), CAK_DIFF_RULE, sqrt_grad,
-      NULL, 0);
-UNARY(rsqrt, "reciprocal square root; torch.rsqrt", "y = 1 / sqrt(x)", 1 / CAK_MATH(sqrt)(v), 1 / sqrt(v), CAK_DIFF_RULE,
-      rsqrt_grad, NULL, 0);
-UNARY(square, "square", "y = x * x", v *v, v *v, CAK_DIFF_RULE, square_grad, NULL, 0);
-UNARY(recip, "reciprocal", "y = 1 / x", 1 / v, 1 / v, CAK_DIFF_RULE, recip_grad, NULL, 0);
-UNARY(sin, "sine", "y = sin(x)", CAK_MATH(sin)(v), sin(v), CAK_DIFF_RULE, sin_grad, NULL, 0);
-UNARY(cos, "cosine", "y = cos(x)", CAK_MATH(cos)(v), cos(v), CAK_DIFF_RULE, cos_grad, NULL, 0);
-UNARY(tanh, "hyperbolic tangent", "y = tanh(x)", CAK_MATH(tanh)(v), tanh(v), CAK_DIFF_RULE, tanh_grad, NULL, 0);
-UNARY(sigmoid, "logistic function", "y = 1 / (1 + exp(-x))", 1 / (1 + CAK_MATH(exp)(-v)), 1 / (1 + exp(-v)), CAK_DIFF_RULE,
-      sigmoid_grad, NULL, 0);
-UNARY(abs, "absolute value; gradient 0 at 0, as torch.abs", "y = |x|", CAK_MATH(fabs)(v), fabs(v), CAK_DIFF_RULE, abs_grad, NULL,
-      0);
-UNARY(sign, "sign; its gradient is zero", "y = -1, 0 or 1", (v > 0) - (v < 0), (v > 0) - (v < 0), CAK_DIFF_ZERO, NULL, NULL, 0);
-UNARY(pow, "power with a constant exponent", "y = x^p", CAK_MATH(pow)(v, (real)p[0]), pow(v, p[0]), CAK_DIFF_RULE, pow_grad,
-      pow_attrs, sizeof(double));
+UNARY(neg, "negation", "y = -x", -v, -v, CAK_LINEAR_JOINT, CAK_DIFF_RULE, neg_grad, NULL, 0);
+UNARY(exp, "exponential", "y = exp(x)", CAK_MATH(exp)(v), exp(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, exp_grad, NULL, 0);
+UNARY(log, "natural logarithm", "y = log(x)", CAK_MATH(log)(v), log(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, log_grad, NULL, 0);
+UNARY(log1p, "logarithm of 1 + x; torch.log1p", "y = log(1 + x)", CAK_MATH(log1p)(v), log1p(v), CAK_LINEAR_NOT, CAK_DIFF_RULE,
+      log1p_grad, NULL, 0);
+UNARY(sqrt, "square root; its gradient at 0 is infinite", "y = sqrt(x)", CAK_MATH(sqrt)(v), sqrt(v), CAK_LINEAR_NOT,
+      CAK_DIFF_RULE, sqrt_grad, NULL, 0);
+UNARY(rsqrt, "reciprocal square root; torch.rsqrt", "y = 1 / sqrt(x)", 1 / CAK_MATH(sqrt)(v), 1 / sqrt(v), CAK_LINEAR_NOT,
+      CAK_DIFF_RULE, rsqrt_grad, NULL, 0);
+UNARY(square, "square", "y = x * x", v *v, v *v, CAK_LINEAR_NOT, CAK_DIFF_RULE, square_grad, NULL, 0);
+UNARY(recip, "reciprocal", "y = 1 / x", 1 / v, 1 / v, CAK_LINEAR_NOT, CAK_DIFF_RULE, recip_grad, NULL, 0);
+UNARY(sin, "sine", "y = sin(x)", CAK_MATH(sin)(v), sin(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, sin_grad, NULL, 0);
+UNARY(cos, "cosine", "y = cos(x)", CAK_MATH(cos)(v), cos(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, cos_grad, NULL, 0);
+UNARY(tanh, "hyperbolic tangent", "y = tanh(x)", CAK_MATH(tanh)(v), tanh(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, tanh_grad, NULL, 0);
+UNARY(sigmoid, "logistic function", "y = 1 / (1 + exp(-x))", 1 / (1 + CAK_MATH(exp)(-v)), 1 / (1 + exp(-v)), CAK_LINEAR_NOT,
+      CAK_DIFF_RULE, sigmoid_grad, NULL, 0);
+UNARY(abs, "absolute value; gradient 0 at 0, as torch.abs", "y = |x|", CAK_MATH(fabs)(v), fabs(v), CAK_LINEAR_NOT, CAK_DIFF_RULE,
+      abs_grad, NULL, 0);
+UNARY(sign, "sign; its gradient is zero", "y = -1, 0 or 1", (v > 0) - (v < 0), (v > 0) - (v < 0), CAK_LINEAR_NOT, CAK_DIFF_ZERO,
+      NULL, NULL, 0);
+UNARY(pow, "power with a constant exponent", "y = x^p", CAK_MATH(pow)(v, (real)p[0]), pow(v, p[0]), CAK_LINEAR_NOT, CAK_DIFF_RULE,
+      pow_grad, pow_attrs, sizeof(double));
 UNARY(leaky_mask, "slope of the leaky ReLU; its gradient is zero", "y = 1 where x > 0, else slope", v > 0 ? 1 : (real)p[0],
-      v > 0 ? 1 : p[0], CAK_DIFF_ZERO, NULL, mask_attrs, sizeof(double));
+      v > 0 ? 1 : p[0], CAK_LINEAR_NOT, CAK_DIFF_ZERO, NULL, mask_attrs, sizeof(double));
 UNARY(clip, "limit to a range; torch.clamp", "y = min(max(x, lo), hi)",
-      v<(real)p[0] ? (real)p[0] : v>(real) p[1] ? (real)p[1] : v, v<p[0] ? p[0] : v> p[1] ? p[1] : v, CAK_DIFF_RULE, clip_grad,
-      clip_attrs, 2 * sizeof(double));
+      v<(real)p[0] ? (real)p[0] : v>(real) p[1] ? (real)p[1] : v, v<p[0] ? p[0] : v> p[1] ? p[1] : v, CAK_LINEAR_NOT,
+      CAK_DIFF_RULE, clip_grad, clip_attrs, 2 * sizeof(double));
 UNARY(clip_mask, "1 inside a range, 0 outside; its gradient is zero", "y = 1 where lo <= x <= hi, else 0",
-      v >= (real)p[0] && v <= (real)p[1] ? 1 : 0, v >= p[0] && v <= p[1], CAK_DIFF_ZERO, NULL, clip_attrs, 2 * sizeof(double));
+      v >= (real)p[0] && v <= (real)p[1] ? 1 : 0, v >= p[0] && v <= p[1], CAK_LINEAR_NOT, CAK_DIFF_ZERO, NULL, clip_attrs,
+      2 * sizeof(double));
 
 static cak_ref less(cak_graph *g, cak_ref x, cak_ref y)
 {
@@ -278,5 +284,6 @@ CAK_NODE(detach) = {
     .out = one_out,
     .shape = unary_shape,
     .diff = CAK_DIFF_STOP,
+    .linear = CAK_LINEAR_JOINT,
     .alias = true,
 };

@@ -63,6 +63,7 @@ CAK_NODE(reshape) = {
     .attr_size = sizeof(cak_ints),
     .shape = reshape_shape,
     .rows = reshape_rows,
+    .linear = CAK_LINEAR_JOINT,
     .diff = CAK_DIFF_RULE,
     .grad = reshape_grad,
     .alias = true,
@@ -133,6 +134,7 @@ CAK_NODE(permute) = {
     .shape = permute_shape,
     .run = permute_run,
     .rows = permute_rows,
+    .linear = CAK_LINEAR_JOINT,
     .diff = CAK_DIFF_RULE,
     .grad = permute_grad,
 };
@@ -246,6 +248,7 @@ CAK_NODE(slice) = {
     .shape = slice_shape,
     .run = slice_run,
     .rows = cut_rows,
+    .linear = CAK_LINEAR_JOINT,
     .diff = CAK_DIFF_RULE,
     .grad = slice_grad,
 };
@@ -260,6 +263,7 @@ CAK_NODE(pad) = {
     .shape = pad_shape,
     .run = pad_run,
     .rows = cut_rows,
+    .linear = CAK_LINEAR_JOINT,
     .diff = CAK_DIFF_RULE,
     .grad = pad_grad,
 };

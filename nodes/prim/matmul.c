@@ -87,6 +87,7 @@ CAK_NODE(matmul) = {
     .shape = matmul_shape,
     .run = matmul_run,
     .scratch = matmul_scratch,
+    .linear = CAK_LINEAR_EACH,
     .diff = CAK_DIFF_RULE,
     .grad = matmul_grad,
     .rows = matmul_rows,

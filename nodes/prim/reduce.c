@@ -148,6 +148,7 @@ CAK_NODE(reduce_sum) = {
     .shape = sum_shape,
     .run = sum_run,
     .scratch = sum_scratch,
+    .linear = CAK_LINEAR_JOINT,
     .diff = CAK_DIFF_RULE,
     .grad = sum_grad,
     .rows = sum_rows_kind,
@@ -212,6 +213,7 @@ CAK_NODE(expand) = {
     .attr_size = sizeof(cak_ints),
     .shape = expand_shape,
     .run = expand_run,
+    .linear = CAK_LINEAR_JOINT,
     .diff = CAK_DIFF_RULE,
     .grad = expand_grad,
 };
