@@ -2,13 +2,11 @@
 ** equal values again, so common sub-expressions need no pass of their own. */
 #include <string.h>
 
-#include "graph/graph.h"
+#include "graph/pass.h"
 
 extern const cak_node cak_node_const, cak_node_expand, cak_node_add, cak_node_sub, cak_node_mul, cak_node_div, cak_node_param;
 
-typedef cak_ref rewrite(cak_graph *to, const cak_value *v, const cak_ref *in);
-
-static bool *find_live(const cak_graph *g, const cak_ref *out, int n, cak_arena *a)
+bool *cak_pass_live(const cak_graph *g, const cak_ref *out, int n, cak_arena *a)
 {
     bool *live = cak_arena_alloc(a, (size_t)cak_graph_size(g) + 1);
     for (int i = 0; i < n; i++)
@@ -20,11 +18,11 @@ static bool *find_live(const cak_graph *g, const cak_ref *out, int n, cak_arena 
     return live;
 }
 
-static cak_graph *run_pass(const cak_graph *g, cak_ref *out, int n, rewrite *rule)
+cak_graph *cak_pass_run(const cak_graph *g, cak_ref *out, int n, cak_pass_rule *rule)
 {
     cak_graph *to = cak_graph_open(cak_graph_diag(g));
     cak_arena *a = cak_graph_arena(to);
-    const bool *live = find_live(g, out, n, a);
+    const bool *live = cak_pass_live(g, out, n, a);
     cak_ref *renamed = cak_arena_alloc(a, ((size_t)cak_graph_size(g) + 1) * sizeof *renamed);
     for (int id = 0; id < cak_graph_size(g); id++) {
         if (!live[id]) continue;
@@ -42,12 +40,12 @@ static cak_graph *run_pass(const cak_graph *g, cak_ref *out, int n, rewrite *rul
     return to;
 }
 
-static cak_ref keep(cak_graph *to, const cak_value *v, const cak_ref *in)
+cak_ref cak_pass_keep(cak_graph *to, const cak_value *v, const cak_ref *in)
 {
     return cak_append(to, v->node, v->attr, in, v->n_in);
 }
 
-cak_graph *cak_pass_dce(const cak_graph *g, cak_ref *out, int n) { return run_pass(g, out, n, keep); }
+cak_graph *cak_pass_dce(const cak_graph *g, cak_ref *out, int n) { return cak_pass_run(g, out, n, cak_pass_keep); }
 
 /* ---- constant folding ---- */
 
@@ -116,7 +114,7 @@ static cak_ref fold(cak_graph *to, const cak_value *v, const cak_ref *old_in)
     if (all && v->shape.rank == 0) return cak_const(to, v->node->fold(v->attr, c));
     absorb_expand(to, v, in);
     if (neutral(to, v, in, &y) || merge_scales(to, v, in, &y)) return y;
-    return keep(to, v, in);
+    return cak_pass_keep(to, v, in);
 }
 
-cak_graph *cak_pass_fold(const cak_graph *g, cak_ref *out, int n) { return run_pass(g, out, n, fold); }
+cak_graph *cak_pass_fold(const cak_graph *g, cak_ref *out, int n) { return cak_pass_run(g, out, n, fold); }
