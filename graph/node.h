@@ -81,7 +81,7 @@ typedef struct cak_clock { /* position of a run; random nodes draw from (seed, s
 typedef struct cak_view {
     cak_shape shape;
     real *data;
-} cak_view; /* contiguous, row-major, 64-byte aligned */
+} cak_view; /* contiguous, row-major, 64-byte aligned where the rows of axis 0 have a multiple of 64 bytes */
 
 typedef struct cak_work { /* one execution of a primitive */
     cak_view in[CAK_MAX_IN], y;
@@ -89,7 +89,9 @@ typedef struct cak_work { /* one execution of a primitive */
     const void *attr;
     void *scratch; /* .scratch(site) bytes, 64-byte aligned, contents undefined */
     const cak_clock *clock;
-    int64_t first; /* number of the sample in row 0 of values that have samples; a run may hold only some of a batch */
+    const int64_t
+        *sample; /* number of the sample in each row of values that have samples, where a run holds only some of a batch;
+                              NULL: all, in order */
 } cak_work;
 
 typedef enum cak_diff {
