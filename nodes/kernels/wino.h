@@ -13,14 +13,24 @@
 
 #include "graph/real.h"
 
-enum { CAK_LANES = 16 }; /* channels of a block */
+enum {
+    CAK_LANES = 16,          /* channels of a block */
+    CAK_WINO_OUT = 3,        /* outputs of a tile on each axis */
+    CAK_WINO_IN = 4,         /* inputs of a tile on each axis, of one phase */
+    CAK_WINO_POSITIONS = 16, /* products of a tile */
+    CAK_WINO_PHASES = 4,     /* (row, column) = (p / 2, p % 2): rows 2i - 1 + p / 2 of x, columns 2j - 1 + p % 2 */
+    CAK_WINO_PANEL = 32      /* columns of a panel of filters */
+};
 
 typedef struct cak_wino {            /* one convolution */
     int64_t batch, c, height, width; /* of x; c = channels, not blocks */
     int64_t o, h, w;                 /* of y */
 } cak_wino;
 
-/* Filters in the Winograd domain: cak_wino_filter_reals() numbers, an opaque order for each of the three. */
+/* Filters in the Winograd domain: cak_wino_filter_reals() numbers, in an order of its own for each of the three.
+** Forward: [panel of O][position][C/16][phase][16 of C][32 of O], zeros beyond O.
+** dx: [C/16][row phase][position][O][column phase][16 of C]. */
+static inline int64_t cak_wino_panels(int64_t columns) { return (columns + CAK_WINO_PANEL - 1) / CAK_WINO_PANEL; }
 int64_t cak_wino_filter_reals(int64_t c, int64_t o);
 void cak_wino_filter(int64_t c, int64_t o, const real *w, real *u);     /* w [O,C,4,4] for cak_wino_forward */
 void cak_wino_filter_dx(int64_t c, int64_t o, const real *w, real *u);  /* for cak_wino_dx */
