@@ -15,16 +15,30 @@ enum {
     CAK_GEMM_K = 192,    /* longest k of a panel: a panel of 32 floats then stays in the first-level cache */
     CAK_GEMM_N = 256,    /* most columns of a strip: packed B and C of a strip stay in the second-level cache */
     CAK_GEMM_STEP = 32,  /* strips are multiples of this; every panel width divides it */
+    CAK_GEMM_ROW = 16,   /* positions of k that lie next to each other in a row of cak_gemm_rows */
     CAK_GEMM_STRIPS = 64 /* strips are made smaller until there are about so many, to keep many threads busy */
 };
 
 /* c[m][nr] = (add ? c : 0) + sum over k of a[k][m] * b[k][nr] */
 typedef void cak_gemm_tile(int64_t k, const real *a, const real *b, real *c, int64_t ldc, bool add);
 
-typedef struct cak_isa { /* the kernels of one instruction set */
+/* Operands that were not packed for it. a is [k][m] and b [k][nr], with a step from one k to the next: */
+typedef void cak_gemm_columns(int64_t k, const real *a, int64_t a_k, const real *b, int64_t b_k, real *c, int64_t ldc, bool add);
+
+/* and a is [blocks][m][CAK_GEMM_ROW] with a step from block to block, its last axis k; b is [k][CAK_GEMM_STEP] and c
+** [m][CAK_GEMM_STEP], of which nr columns are used. */
+typedef void cak_gemm_rows(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, bool add);
+
+enum { CAK_GENERIC, CAK_AVX2, CAK_AVX512, CAK_ISAS }; /* for tables of kernels by instruction set */
+
+typedef struct
+    cak_isa { /* the kernels of one instruction set; arrays begin with the kernel for one row and end with that for mr */
     const char *name;
+    int index;
     int mr, nr;
-    cak_gemm_tile *const *tile;                                         /* tile[m - 1] has m rows */
+    cak_gemm_tile *const *tile;
+    cak_gemm_columns *const *tile_columns;
+    cak_gemm_rows *const *tile_rows;
     void (*pick)(real *to, const real *from, int64_t n, int64_t every); /* to[i] = from[i * every] */
 } cak_isa;
 

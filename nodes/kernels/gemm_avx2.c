@@ -1,5 +1,6 @@
 /* The micro-kernel for AVX2 with fused multiply-add. */
 #define ISA_NAME "avx2"
+#define ISA_INDEX CAK_AVX2
 #define ISA_TABLE cak_isa_avx2
 #define VECTOR_BYTES 32
 #define MR 6

@@ -1,5 +1,6 @@
 /* The micro-kernel for AVX-512. */
 #define ISA_NAME "avx512"
+#define ISA_INDEX CAK_AVX512
 #define ISA_TABLE cak_isa_avx512
 #define VECTOR_BYTES 64
 #define MR 12

@@ -1,5 +1,6 @@
 /* The micro-kernel in portable 16-byte vectors. */
 #define ISA_NAME "generic"
+#define ISA_INDEX CAK_GENERIC
 #define ISA_TABLE cak_isa_generic
 #define VECTOR_BYTES 16
 #define MR 6

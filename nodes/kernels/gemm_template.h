@@ -5,20 +5,26 @@
 enum { LANES = VECTOR_BYTES / sizeof(real), WIDE = 2, NR = LANES * WIDE };
 typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
-__attribute__((always_inline)) static inline void tile(const int m, int64_t k, const real *restrict a, const real *restrict b,
-                                                       real *restrict c, int64_t ldc, bool add)
+/* A chain of multiply-adds for each of m * NR outputs, kept in registers from the first block to the last. a is read element by element:
+** row i, position l of a block at a[i * a_row + l * a_k]; b is read in vectors from b[l * b_k]. */
+__attribute__((always_inline)) static inline void tile(const int m, int64_t blocks, int64_t k, const real *restrict a,
+                                                       int64_t a_block, int64_t a_row, int64_t a_k, const real *restrict b,
+                                                       int64_t b_k, real *restrict c, int64_t ldc, bool add)
 {
     vec sum[MR][WIDE];
 #pragma GCC unroll 16
     for (int i = 0; i < m; i++)
 #pragma GCC unroll 2
         for (int j = 0; j < WIDE; j++) sum[i][j] = add ? *(const vec *)(c + i * ldc + j * LANES) : (vec){ 0 };
-    for (int64_t l = 0; l < k; l++, a += m, b += NR) {
-        vec b0 = *(const vec *)b, b1 = *(const vec *)(b + LANES);
+    for (int64_t block = 0; block < blocks; block++, a += a_block) {
+        const real *at = a;
+        for (int64_t l = 0; l < k; l++, at += a_k, b += b_k) {
+            vec b0 = *(const vec *)b, b1 = *(const vec *)(b + LANES);
 #pragma GCC unroll 16
-        for (int i = 0; i < m; i++) {
-            sum[i][0] += b0 * a[i];
-            sum[i][1] += b1 * a[i];
+            for (int i = 0; i < m; i++) {
+                sum[i][0] += b0 * at[i * a_row];
+                sum[i][1] += b1 * at[i * a_row];
+            }
         }
     }
 #pragma GCC unroll 16
@@ -27,15 +33,29 @@ __attribute__((always_inline)) static inline void tile(const int m, int64_t k, c
         for (int j = 0; j < WIDE; j++) *(vec *)(c + i * ldc + j * LANES) = sum[i][j];
 }
 
-#define TILE(m)                                                                                   \
-    static void tile_##m(int64_t k, const real *a, const real *b, real *c, int64_t ldc, bool add) \
-    {                                                                                             \
-        tile(m, k, a, b, c, ldc, add);                                                            \
+#define TILE(m)                                                                                                                \
+    static void tile_##m(int64_t k, const real *a, const real *b, real *c, int64_t ldc, bool add)                              \
+    {                                                                                                                          \
+        tile(m, 1, k, a, 0, 1, m, b, NR, c, ldc, add);                                                                         \
+    }                                                                                                                          \
+    static void columns_##m(int64_t k, const real *a, int64_t a_k, const real *b, int64_t b_k, real *c, int64_t ldc, bool add) \
+    {                                                                                                                          \
+        tile(m, 1, k, a, 0, 1, a_k, b, b_k, c, ldc, add);                                                                      \
+    }                                                                                                                          \
+    static void rows_##m(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, bool add)                     \
+    {                                                                                                                          \
+        tile(m, blocks, CAK_GEMM_ROW, a, a_block, CAK_GEMM_ROW, 1, b, CAK_GEMM_STEP, c, CAK_GEMM_STEP, add);                   \
     }
 TILES
 #undef TILE
 #define TILE(m) tile_##m,
 static cak_gemm_tile *const tiles[] = { TILES };
+#undef TILE
+#define TILE(m) columns_##m,
+static cak_gemm_columns *const columns[] = { TILES };
+#undef TILE
+#define TILE(m) rows_##m,
+static cak_gemm_rows *const rows[] = { TILES };
 _Static_assert(sizeof tiles / sizeof *tiles == MR, "one tile per number of rows");
 
 /* Steps 1 and 2 are the common ones and become moves and shuffles. */
@@ -50,4 +70,11 @@ static void pick(real *restrict to, const real *restrict from, int64_t n, int64_
 }
 
 extern const cak_isa ISA_TABLE;
-const cak_isa ISA_TABLE = { .name = ISA_NAME, .mr = MR, .nr = NR, .tile = tiles, .pick = pick };
+const cak_isa ISA_TABLE = { .name = ISA_NAME,
+                            .index = ISA_INDEX,
+                            .mr = MR,
+                            .nr = NR,
+                            .tile = tiles,
+                            .tile_columns = columns,
+                            .tile_rows = rows,
+                            .pick = pick };

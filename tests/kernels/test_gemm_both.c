@@ -51,6 +51,61 @@ START_TEST(test_values)
 }
 END_TEST
 
+/* Every kernel for unpacked operands against one multiply-add after the other; what lies beyond m rows of nr columns stays as it was. */
+enum { DEEP = 48, A_STEP = 19, B_STEP = 40, LDC = 33, A_BLOCK = 12 * CAK_GEMM_ROW + 5 };
+
+static real chain(real sum, const real *a, int64_t a_k, const real *b, int64_t b_k, int64_t k)
+{
+    for (int64_t l = 0; l < k; l++) sum = CAK_MATH(fma)(b[l * b_k], a[l * a_k], sum);
+    return sum;
+}
+
+static void check_columns(const cak_isa *isa, int m, bool add, const real *a, const real *b, real *c)
+{
+    for (int i = 0; i < m * LDC; i++) c[i] = (real)i;
+    isa->tile_columns[m - 1](DEEP, a, A_STEP, b, B_STEP, c, LDC, add);
+    for (int i = 0; i < m * LDC; i++) {
+        real want = (real)i;
+        if (i % LDC < isa->nr) want = chain(add ? want : 0, a + i / LDC, A_STEP, b + i % LDC, B_STEP, DEEP);
+        ck_assert_msg(c[i] == want, "%s: columns, %d rows, element %d", isa->name, m, i);
+    }
+}
+
+static void check_rows(const cak_isa *isa, int m, bool add, const real *a, const real *b, real *c)
+{
+    for (int i = 0; i < (m + 1) * CAK_GEMM_STEP; i++) c[i] = (real)i;
+    isa->tile_rows[m - 1](DEEP / CAK_GEMM_ROW, a, A_BLOCK, b, c, add);
+    for (int i = 0; i < (m + 1) * CAK_GEMM_STEP; i++) {
+        int row = i / CAK_GEMM_STEP, column = i % CAK_GEMM_STEP;
+        real want = (real)i;
+        if (row < m && column < isa->nr) {
+            if (!add) want = 0;
+            for (int k = 0; k < DEEP; k += CAK_GEMM_ROW)
+                want = chain(want, a + k / CAK_GEMM_ROW * A_BLOCK + row * CAK_GEMM_ROW, 1, b + k * CAK_GEMM_STEP + column,
+                             CAK_GEMM_STEP, CAK_GEMM_ROW);
+        }
+        ck_assert_msg(c[i] == want, "%s: rows, %d rows, element %d", isa->name, m, i);
+    }
+}
+
+START_TEST(test_unpacked_operands)
+{
+    cak_view a = random_view(CAK_SHAPE(DEEP * A_BLOCK), 3), b = random_view(CAK_SHAPE(DEEP * B_STEP), 4);
+    cak_view c = empty_view(CAK_SHAPE(13 * LDC));
+    for (int i = 1; i < 3; i++) { /* the generic instruction set may have no fused multiply-add */
+        if (!cak_isa_set(isas[i])) continue;
+        const cak_isa *isa = cak_isa_get();
+        ck_assert_int_eq(isa->index, i);
+        for (int m = 1; m <= isa->mr; m++)
+            for (int add = 0; add < 2; add++) {
+                check_columns(isa, m, add, a.data, b.data, c.data);
+                check_rows(isa, m, add, a.data, b.data, c.data);
+            }
+    }
+    release_views();
+}
+END_TEST
+
 START_TEST(test_same_bits)
 {
     int threads = cak_threads();
@@ -71,4 +126,4 @@ START_TEST(test_same_bits)
 }
 END_TEST
 
-SUITE(gemm, test_values, test_same_bits)
+SUITE(gemm, test_values, test_unpacked_operands, test_same_bits)
