@@ -1,13 +1,12 @@
 /* 2-D convolution and its two adjoints. <conv2d(x, w), g> is linear in x, w and g, so the gradient of each of the three primitives is
 ** written with the other two, and the family is closed under differentiation of any order. */
-#include "graph/ops.h"
-#include "graph/graph.h"
-#include "nodes/kernels/conv.h"
+#include "nodes/prim/conv2d.h"
 
-typedef struct conv_attr {
-    cak_conv_attr c;
-    cak_shape like; /* adjoints: the shape they restore */
-} conv_attr;
+#include "graph/graph.h"
+#include "graph/ops.h"
+#include "nodes/kernels/naive.h"
+
+typedef cak_conv2d_attr conv_attr;
 
 extern const cak_node cak_node_conv2d, cak_node_conv2d_dx, cak_node_conv2d_dw;
 
@@ -35,7 +34,7 @@ cak_ref cak_conv2d_dw(cak_graph *g, cak_ref x, cak_ref gy, int stride, int pad, 
 
 /* ---- shapes ---- */
 
-static bool result_shape(cak_graph *g, const cak_conv_attr *c, const cak_shape *x, const cak_shape *w, cak_shape *y)
+bool cak_conv2d_shape(cak_graph *g, const cak_conv_attr *c, const cak_shape *x, const cak_shape *w, cak_shape *y)
 {
     char a[CAK_SHAPE_TEXT], b[CAK_SHAPE_TEXT];
     if (x->rank != 4 || w->rank != 4)
@@ -54,17 +53,17 @@ static bool result_shape(cak_graph *g, const cak_conv_attr *c, const cak_shape *
     return true;
 }
 
-static bool conv2d_shape(cak_graph *g, const cak_site *s, cak_shape *y)
+static bool forward_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 {
-    return result_shape(g, s->attr, &s->in_shape[0], &s->in_shape[1], y);
+    return cak_conv2d_shape(g, s->attr, &s->in_shape[0], &s->in_shape[1], y);
 }
 
 /* An adjoint: the convolution of x and w must have the shape of gy. */
-static bool adjoint_shape(cak_graph *g, const cak_conv_attr *c, const cak_shape *x, const cak_shape *w, const cak_shape *gy)
+bool cak_conv2d_adjoint_shape(cak_graph *g, const cak_conv_attr *c, const cak_shape *x, const cak_shape *w, const cak_shape *gy)
 {
     cak_shape y;
     char a[CAK_SHAPE_TEXT], b[CAK_SHAPE_TEXT];
-    if (!result_shape(g, c, x, w, &y)) return false;
+    if (!cak_conv2d_shape(g, c, x, w, &y)) return false;
     if (cak_shape_equal(&y, gy)) return true;
     return cak_fail(g, "the convolution has shape %s, its gradient %s", cak_shape_text(&y, a), cak_shape_text(gy, b));
 }
@@ -73,38 +72,47 @@ static bool conv2d_dx_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 {
     const conv_attr *a = s->attr;
     *y = a->like;
-    return adjoint_shape(g, &a->c, y, &s->in_shape[1], &s->in_shape[0]);
+    return cak_conv2d_adjoint_shape(g, &a->c, y, &s->in_shape[1], &s->in_shape[0]);
 }
 
 static bool conv2d_dw_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 {
     const conv_attr *a = s->attr;
     *y = a->like;
-    return adjoint_shape(g, &a->c, &s->in_shape[0], y, &s->in_shape[1]);
+    return cak_conv2d_adjoint_shape(g, &a->c, &s->in_shape[0], y, &s->in_shape[1]);
 }
 
 /* ---- kernels ---- */
 
-static size_t conv2d_scratch(const cak_site *s) { return cak_conv_scratch(&s->in_shape[1]); }
+static size_t conv2d_scratch(const cak_site *s) { return cak_reference() ? 0 : cak_conv_scratch(&s->in_shape[1]); }
 static size_t conv2d_dx_scratch(const cak_site *s)
 {
-    return cak_conv_dx_scratch(s->attr, &s->y_shape, &s->in_shape[1], &s->in_shape[0]);
+    return cak_reference() ? 0 : cak_conv_dx_scratch(s->attr, &s->y_shape, &s->in_shape[1], &s->in_shape[0]);
 }
-static size_t conv2d_dw_scratch(const cak_site *s) { return cak_conv_dw_scratch(&s->y_shape, &s->in_shape[1]); }
+static size_t conv2d_dw_scratch(const cak_site *s)
+{
+    return cak_reference() ? 0 : cak_conv_dw_scratch(&s->y_shape, &s->in_shape[1]);
+}
 
 static void conv2d_run(const cak_work *w)
 {
-    cak_conv_forward(w->attr, &w->in[0].shape, &w->in[1].shape, &w->y.shape, w->in[0].data, w->in[1].data, w->y.data, w->scratch);
+    const cak_shape *xs = &w->in[0].shape, *ws = &w->in[1].shape, *ys = &w->y.shape;
+    if (cak_reference()) cak_naive_forward(w->attr, xs, ws, ys, w->in[0].data, w->in[1].data, w->y.data);
+    else cak_conv_forward(w->attr, xs, ws, ys, w->in[0].data, w->in[1].data, w->y.data, w->scratch);
 }
 
 static void conv2d_dx_run(const cak_work *w)
 {
-    cak_conv_dx(w->attr, &w->y.shape, &w->in[1].shape, &w->in[0].shape, w->in[0].data, w->in[1].data, w->y.data, w->scratch);
+    const cak_shape *xs = &w->y.shape, *ws = &w->in[1].shape, *ys = &w->in[0].shape;
+    if (cak_reference()) cak_naive_dx(w->attr, xs, ws, ys, w->in[0].data, w->in[1].data, w->y.data);
+    else cak_conv_dx(w->attr, xs, ws, ys, w->in[0].data, w->in[1].data, w->y.data, w->scratch);
 }
 
 static void conv2d_dw_run(const cak_work *w)
 {
-    cak_conv_dw(w->attr, &w->in[0].shape, &w->y.shape, &w->in[1].shape, w->in[0].data, w->in[1].data, w->y.data, w->scratch);
+    const cak_shape *xs = &w->in[0].shape, *ws = &w->y.shape, *ys = &w->in[1].shape;
+    if (cak_reference()) cak_naive_dw(w->attr, xs, ws, ys, w->in[0].data, w->in[1].data, w->y.data);
+    else cak_conv_dw(w->attr, xs, ws, ys, w->in[0].data, w->in[1].data, w->y.data, w->scratch);
 }
 
 /* ---- gradients ---- */
@@ -129,13 +137,13 @@ static void conv2d_dw_grad(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref 
 
 /* ---- rows ---- */
 
-static cak_rows image_rows(const cak_site *s, const cak_rows *in)
+cak_rows cak_conv2d_rows(const cak_site *s, const cak_rows *in)
 {
     (void)s;
     return in[1] == CAK_ROWS_SHARED ? in[0] : CAK_ROWS_MIXED;
 }
 
-static cak_rows weight_rows(const cak_site *s, const cak_rows *in)
+cak_rows cak_conv2d_dw_rows(const cak_site *s, const cak_rows *in)
 {
     (void)s;
     return in[0] == CAK_ROWS_MIXED || in[1] == CAK_ROWS_MIXED ? CAK_ROWS_MIXED : CAK_ROWS_SHARED;
@@ -175,13 +183,13 @@ CAK_NODE(conv2d) = {
     .out = one_out,
     .attr = conv2d_attrs,
     .attr_size = sizeof(conv_attr),
-    .shape = conv2d_shape,
+    .shape = forward_shape,
     .run = conv2d_run,
     .scratch = conv2d_scratch,
     .linear = CAK_LINEAR_EACH,
     .diff = CAK_DIFF_RULE,
     .grad = conv2d_grad,
-    .rows = image_rows,
+    .rows = cak_conv2d_rows,
 };
 CAK_NODE(conv2d_dx) = {
     .name = "conv2d_dx",
@@ -197,7 +205,7 @@ CAK_NODE(conv2d_dx) = {
     .linear = CAK_LINEAR_EACH,
     .diff = CAK_DIFF_RULE,
     .grad = conv2d_dx_grad,
-    .rows = image_rows,
+    .rows = cak_conv2d_rows,
 };
 CAK_NODE(conv2d_dw) = {
     .name = "conv2d_dw",
@@ -213,5 +221,5 @@ CAK_NODE(conv2d_dw) = {
     .linear = CAK_LINEAR_EACH,
     .diff = CAK_DIFF_RULE,
     .grad = conv2d_dw_grad,
-    .rows = weight_rows,
+    .rows = cak_conv2d_dw_rows,
 };

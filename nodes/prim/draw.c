@@ -18,14 +18,15 @@ static bool draw_shape(cak_graph *g, const cak_site *s, cak_shape *y)
     return true;
 }
 
+/* A sample draws the same numbers in any slice of the batch. */
 static void draw_run(const cak_work *w)
 {
     const cak_draw_attr *a = w->attr;
     uint64_t stream = cak_rng_stream(a->stream), seed = w->clock->seed, step = w->clock->step;
-    int64_t n = cak_shape_size(&w->y.shape);
+    int64_t n = cak_shape_size(&w->y.shape), row = w->y.shape.rank ? n / w->y.shape.dim[0] : 1;
     CAK_PARALLEL_FOR (i, n, n) {
-        w->y.data[i] =
-            (real)(a->dist ? cak_rng_normal(seed, stream, step, (uint64_t)i) : cak_rng_uniform(seed, stream, step, (uint64_t)i));
+        uint64_t index = (uint64_t)(w->sample ? w->sample[i / row] * row + i % row : i);
+        w->y.data[i] = (real)(a->dist ? cak_rng_normal(seed, stream, step, index) : cak_rng_uniform(seed, stream, step, index));
         if (!a->dist && w->y.data[i] >= 1) w->y.data[i] = CAK_MATH(nextafter)(1, 0); /* rounding to float must not reach 1 */
     }
 }

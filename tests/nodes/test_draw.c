@@ -2,7 +2,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph/attr_types.h"
 #include "tests/support/graph_test.h"
+
+extern const cak_node cak_node_draw;
 
 START_TEST(uniform_and_normal)
 {
@@ -40,6 +43,22 @@ START_TEST(streams)
 }
 END_TEST
 
+/* What a slice of the batch draws is what the whole batch draws for these samples. */
+START_TEST(slices_draw_the_same)
+{
+    enum { ROW = 6 };
+    static const cak_clock now = { 3, 8 };
+    static const int64_t sample[] = { 4, 1, 2 };
+    for (int dist = 0; dist < 2; dist++) {
+        cak_draw_attr a = { "noise", { 3, { 5, 2, 3 } }, dist };
+        real all[5 * ROW], some[3 * ROW];
+        cak_node_draw.run(&(cak_work){ .attr = &a, .clock = &now, .y = { CAK_SHAPE(5, 2, 3), all } });
+        cak_node_draw.run(&(cak_work){ .attr = &a, .clock = &now, .y = { CAK_SHAPE(3, 2, 3), some }, .sample = sample });
+        for (int i = 0; i < 3 * ROW; i++) ck_assert(some[i] == all[sample[i / ROW] * ROW + i % ROW]);
+    }
+}
+END_TEST
+
 START_TEST(refused)
 {
     graph_case c = { .yaml = "nodes: {y: {type: draw, stream: a, shape: [2, 0]}}", .out = "y" };
@@ -57,4 +76,4 @@ START_TEST(no_gradient_goes_through)
 }
 END_TEST
 
-SUITE(draw, uniform_and_normal, streams, refused, no_gradient_goes_through)
+SUITE(draw, uniform_and_normal, streams, slices_draw_the_same, refused, no_gradient_goes_through)
