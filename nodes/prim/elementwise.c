@@ -2,72 +2,25 @@
 #include <math.h>
 
 #include "graph/graph.h"
-#include "graph/par.h"
+#include "graph/sweep.h"
+#include "nodes/kernels/isa.h"
 
 static const cak_port x_in[] = { { "x", "any shape", false }, { 0 } };
 static const cak_port xy_in[] = { { "x", "any shape", false }, { "y", "a shape that broadcasts with x", false }, { 0 } };
 static const cak_port one_out[] = { { "y", "result", false }, { 0 } };
 
-/* ---- two inputs: broadcasting by strides, adjacent axes merged ---- */
-
-typedef void binary_inner(const real *x, int64_t sx, const real *y, int64_t sy, real *z, int64_t n);
-
-typedef struct walk { /* z axes merged into `rank` loops; the innermost has input strides 0 or 1 */
-    int rank;
-    int64_t dim[CAK_MAX_DIM], sx[CAK_MAX_DIM], sy[CAK_MAX_DIM];
-} walk;
-
-static void strides(const cak_shape *in, const cak_shape *out, int64_t *s)
-{
-    int64_t step = 1;
-    int lead = out->rank - in->rank;
-    for (int i = out->rank - 1; i >= 0; i--) {
-        int64_t d = i < lead ? 1 : in->dim[i - lead];
-        s[i] = d == 1 ? 0 : step;
-        step *= d;
+/* An element-wise node is one loop: MAP(id) makes .map, once per instruction set, and .run from id_map_loop. */
+#define MAP_PARAMS (const void *attr, const real *const *in, const int *step, real *y, int64_t n)
+/* y may be one of the inputs, then element on element: no iteration depends on another. */
+#define EACH(statement)                                                  \
+    {                                                                    \
+        CAK_PRAGMA(GCC ivdep) for (int64_t i = 0; i < n; i++) statement; \
     }
-}
+#define MAP(id)                                                \
+    CAK_EACH_ISA(id##_map, MAP_PARAMS, (attr, in, step, y, n)) \
+    static void id##_run(const cak_work *w) { cak_map_run(w, id##_map); }
 
-static walk make_walk(const cak_shape *x, const cak_shape *y, const cak_shape *z)
-{
-    int64_t sx[CAK_MAX_DIM], sy[CAK_MAX_DIM];
-    walk w = { .rank = 1, .dim = { 1 } };
-    strides(x, z, sx);
-    strides(y, z, sy);
-    bool first = true;
-    for (int i = 0; i < z->rank; i++) {
-        int k = w.rank - 1;
-        if (z->dim[i] == 1) continue;
-        if (!first && w.sx[k] == sx[i] * z->dim[i] && w.sy[k] == sy[i] * z->dim[i]) { /* merges with the axis before */
-            w.dim[k] *= z->dim[i];
-        } else {
-            if (!first) k = w.rank++;
-            w.dim[k] = z->dim[i];
-        }
-        w.sx[k] = sx[i];
-        w.sy[k] = sy[i];
-        first = false;
-    }
-    return w;
-}
-
-static void binary_drive(const cak_work *w, binary_inner *inner)
-{
-    walk k = make_walk(&w->in[0].shape, &w->in[1].shape, &w->y.shape);
-    int64_t n = k.dim[k.rank - 1], outer = 1, blocks = cak_blocks(n);
-    for (int i = 0; i < k.rank - 1; i++) outer *= k.dim[i];
-    CAK_PARALLEL_FOR (item, outer * blocks, outer * n) {
-        int64_t row = item / blocks, from = item % blocks * CAK_BLOCK, ox = 0, oy = 0, rest = row;
-        for (int i = k.rank - 2; i >= 0; i--) {
-            ox += rest % k.dim[i] * k.sx[i];
-            oy += rest % k.dim[i] * k.sy[i];
-            rest /= k.dim[i];
-        }
-        int64_t sx = k.sx[k.rank - 1], sy = k.sy[k.rank - 1];
-        inner(w->in[0].data + ox + from * sx, sx, w->in[1].data + oy + from * sy, sy, w->y.data + row * n + from,
-              cak_min64(CAK_BLOCK, n - from));
-    }
-}
+/* ---- two inputs ---- */
 
 static bool binary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 {
@@ -77,38 +30,38 @@ static bool binary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
                     cak_shape_text(&s->in_shape[1], b));
 }
 
-/* BINARY(id, doc, formula, expression in a and b, diff): inner loops for the four stride cases, fold, descriptor. */
-#define BINARY(id, text, form, expr, lin, difference, rule)                                          \
-    static inline real id##_of(real a, real b) { return (real)(expr); }                              \
-    static void id##_inner(const real *x, int64_t sx, const real *y, int64_t sy, real *z, int64_t n) \
-    {                                                                                                \
-        if (sx && sy)                                                                                \
-            for (int64_t i = 0; i < n; i++) z[i] = id##_of(x[i], y[i]);                              \
-        else if (sx)                                                                                 \
-            for (int64_t i = 0; i < n; i++) z[i] = id##_of(x[i], y[0]);                              \
-        else if (sy)                                                                                 \
-            for (int64_t i = 0; i < n; i++) z[i] = id##_of(x[0], y[i]);                              \
-        else                                                                                         \
-            for (int64_t i = 0; i < n; i++) z[i] = id##_of(x[0], y[0]);                              \
-    }                                                                                                \
-    static void id##_run(const cak_work *w) { binary_drive(w, id##_inner); }                         \
-    static double id##_fold(const void *attr, const double *in)                                      \
-    {                                                                                                \
-        (void)attr;                                                                                  \
-        double a = in[0], b = in[1];                                                                 \
-        return expr;                                                                                 \
-    }                                                                                                \
-    CAK_NODE(id) = { .name = #id,                                                                    \
-                     .doc = text,                                                                    \
-                     .formula = form,                                                                \
-                     .in = xy_in,                                                                    \
-                     .out = one_out,                                                                 \
-                     .shape = binary_shape,                                                          \
-                     .run = id##_run,                                                                \
-                     .diff = difference,                                                             \
-                     .grad = rule,                                                                   \
-                     .linear = lin,                                                                  \
-                     .in_place = true,                                                               \
+/* BINARY(id, doc, formula, expression in a and b, linear, diff, rule): loops for the four step cases, fold, descriptor. */
+#define BINARY(id, text, form, expr, lin, difference, rule)          \
+    CAK_INLINE real id##_of(real a, real b) { return (real)(expr); } \
+    CAK_INLINE void id##_map_loop MAP_PARAMS                         \
+    {                                                                \
+        const real *p = in[0], *q = in[1];                           \
+        const real a = p[0], b = q[0];                               \
+        (void)attr;                                                  \
+        if (step[0] && step[1]) EACH(y[i] = id##_of(p[i], q[i]))     \
+        else if (step[0]) EACH(y[i] = id##_of(p[i], b))              \
+        else if (step[1]) EACH(y[i] = id##_of(a, q[i]))              \
+        else EACH(y[i] = id##_of(a, b))                              \
+    }                                                                \
+    MAP(id)                                                          \
+    static double id##_fold(const void *attr, const double *in)      \
+    {                                                                \
+        (void)attr;                                                  \
+        double a = in[0], b = in[1];                                 \
+        return expr;                                                 \
+    }                                                                \
+    CAK_NODE(id) = { .name = #id,                                    \
+                     .doc = text,                                    \
+                     .formula = form,                                \
+                     .in = xy_in,                                    \
+                     .out = one_out,                                 \
+                     .shape = binary_shape,                          \
+                     .run = id##_run,                                \
+                     .diff = difference,                             \
+                     .grad = rule,                                   \
+                     .linear = lin,                                  \
+                     .map = id##_map,                                \
+                     .in_place = true,                               \
                      .fold = id##_fold }
 
 #define RULE(id) static void id##_grad(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin)
@@ -147,17 +100,6 @@ BINARY(less, "comparison; its gradient is zero", "y = 1 where x < y, else 0", a 
 
 /* ---- one input ---- */
 
-typedef void unary_inner(const void *attr, const real *x, real *y, int64_t n);
-
-static void unary_drive(const cak_work *w, unary_inner *inner)
-{
-    int64_t n = cak_shape_size(&w->y.shape);
-    CAK_PARALLEL_FOR (b, cak_blocks(n), n) {
-        int64_t from = b * CAK_BLOCK;
-        inner(w->attr, w->in[0].data + from, w->y.data + from, cak_min64(CAK_BLOCK, n - from));
-    }
-}
-
 static bool unary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 {
     (void)g;
@@ -166,37 +108,41 @@ static bool unary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 }
 
 /* UNARY(id, doc, formula, real expression in v, double expression in v, diff, rule, attribute table, its size); p: attributes */
-#define UNARY(id, text, form, expr, expr64, lin, difference, rule, rows, size)  \
-    static void id##_inner(const void *attr, const real *x, real *y, int64_t n) \
-    {                                                                           \
-        const double *p = attr;                                                 \
-        (void)p;                                                                \
-        for (int64_t i = 0; i < n; i++) {                                       \
-            real v = x[i];                                                      \
-            y[i] = (real)(expr);                                                \
-        }                                                                       \
-    }                                                                           \
-    static void id##_run(const cak_work *w) { unary_drive(w, id##_inner); }     \
-    static double id##_fold(const void *attr, const double *in)                 \
-    {                                                                           \
-        const double *p = attr;                                                 \
-        double v = in[0];                                                       \
-        (void)p;                                                                \
-        return expr64;                                                          \
-    }                                                                           \
-    CAK_NODE(id) = { .name = #id,                                               \
-                     .doc = text,                                               \
-                     .formula = form,                                           \
-                     .in = x_in,                                                \
-                     .out = one_out,                                            \
-                     .attr = rows,                                              \
-                     .attr_size = size,                                         \
-                     .shape = unary_shape,                                      \
-                     .run = id##_run,                                           \
-                     .diff = difference,                                        \
-                     .grad = rule,                                              \
-                     .linear = lin,                                             \
-                     .in_place = true,                                          \
+#define UNARY(id, text, form, expr, expr64, lin, difference, rule, rows, size) \
+    CAK_INLINE real id##_of(const double *p, real v)                           \
+    {                                                                          \
+        (void)p;                                                               \
+        return (real)(expr);                                                   \
+    }                                                                          \
+    CAK_INLINE void id##_map_loop MAP_PARAMS                                   \
+    {                                                                          \
+        const real *x = in[0];                                                 \
+        const real v = x[0];                                                   \
+        if (step[0]) EACH(y[i] = id##_of(attr, x[i]))                          \
+        else EACH(y[i] = id##_of(attr, v))                                     \
+    }                                                                          \
+    MAP(id)                                                                    \
+    static double id##_fold(const void *attr, const double *in)                \
+    {                                                                          \
+        const double *p = attr;                                                \
+        double v = in[0];                                                      \
+        (void)p;                                                               \
+        return expr64;                                                         \
+    }                                                                          \
+    CAK_NODE(id) = { .name = #id,                                              \
+                     .doc = text,                                              \
+                     .formula = form,                                          \
+                     .in = x_in,                                               \
+                     .out = one_out,                                           \
+                     .attr = rows,                                             \
+                     .attr_size = size,                                        \
+                     .shape = unary_shape,                                     \
+                     .run = id##_run,                                          \
+                     .diff = difference,                                       \
+                     .grad = rule,                                             \
+                     .linear = lin,                                            \
+                     .map = id##_map,                                          \
+                     .in_place = true,                                         \
                      .fold = id##_fold }
 
 RULE(neg) { (void)s, gin[0] = cak_neg(g, gy); }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "graph/ops.h"
-#include "graph/par.h"
+#include "graph/sweep.h"
 
 static const cak_port x_in[] = { { "x", "any shape", false }, { 0 } };
 static const cak_port one_out[] = { { "y", "result", false }, { 0 } };
@@ -21,105 +21,56 @@ static bool sum_shape(cak_graph *g, const cak_site *s, cak_shape *y)
     return true;
 }
 
-/* Every reduction is a chain of groups [outer, n, inner] -> [outer, inner], from the last axes to the first; neighbouring axes are one
-** group, but axis 0 stays alone, so that the samples of a batch are folded last and in order. Between groups the sums are double. */
-typedef struct group {
-    int64_t outer, n, inner;
-} group;
-
-static int find_groups(const cak_shape *x, const cak_ints *axes, group *out)
+/* Doubles of the lanes of the chunks; a row of one chunk needs no memory for them. */
+static int64_t lanes_room(const cak_sum_plan *p)
 {
-    bool reduced[CAK_MAX_DIM] = { false };
-    int k = 0;
-    for (int i = 0; i < axes->n; i++) reduced[axes->v[i]] = true;
-    int64_t dim[CAK_MAX_DIM];
-    memcpy(dim, x->dim, sizeof dim);
-    for (int i = x->rank - 1; i >= 0; i--) {
-        if (!reduced[i] || dim[i] == 1) continue;
-        int first = i;
-        while (first > 1 && reduced[first - 1]) first--;
-        group gr = { 1, 1, 1 };
-        for (int j = 0; j < first; j++) gr.outer *= dim[j];
-        for (int j = first; j <= i; j++) gr.n *= dim[j];
-        for (int j = i + 1; j < x->rank; j++) gr.inner *= dim[j];
-        for (int j = first; j <= i; j++) dim[j] = 1;
-        out[k++] = gr;
-        i = first;
-    }
-    return k;
-}
-
-enum { FOLD = 256 }; /* columns a thread owns when a sum runs over leading axes */
-
-static int64_t row_blocks(const group *gr) { return gr->inner == 1 ? cak_blocks(gr->n) : 1; }
-
-/* Doubles that hold what any group leaves for the next one, or the sums of its blocks. */
-static int64_t stage_room(const group *gr, int k)
-{
-    int64_t most = 1;
-    for (int i = 0; i < k; i++) most = cak_max64(most, gr[i].outer * cak_max64(gr[i].inner, row_blocks(&gr[i])));
-    return most;
+    const cak_sum_group *gr = &p->group[0];
+    int64_t chunks = cak_sum_chunks(gr->n * gr->inner);
+    return cak_sum_by_lanes(p) && chunks > 1 ? gr->outer * chunks * CAK_SUM_LANES : 0;
 }
 
 static size_t sum_scratch(const cak_site *s)
 {
-    group gr[CAK_MAX_DIM];
-    int k = find_groups(&s->in_shape[0], s->attr, gr);
-    return 2 * (size_t)stage_room(gr, k) * sizeof(double); /* one to read, one to write */
+    cak_sum_plan p = cak_sum_plan_of(&s->in_shape[0], s->attr);
+    return (size_t)(2 * cak_sum_room(&p) + lanes_room(&p)) * sizeof(double); /* one to read, one to write, lanes */
 }
 
-/* [outer, n] -> [outer]: blocks of rows, then blocks in order. */
-static void sum_rows(const group *gr, const real *x, double *y, double *partial)
+/* Rows of one chunk are finished by the thread that has read them. */
+static void sum_short_rows(const cak_sum_group *gr, const real *x, double *y)
 {
-    int64_t blocks = row_blocks(gr);
-    CAK_PARALLEL_FOR (item, gr->outer * blocks, gr->outer * gr->n) {
-        int64_t from = item % blocks * CAK_BLOCK;
-        partial[item] = cak_sum_block(x + item / blocks * gr->n + from, cak_min64(CAK_BLOCK, gr->n - from));
-    }
-    for (int64_t o = 0; o < gr->outer; o++) {
-        double sum = 0;
-        for (int64_t b = 0; b < blocks; b++) sum += partial[o * blocks + b];
-        y[o] = sum;
+    int64_t row = gr->n * gr->inner;
+    CAK_PARALLEL_FOR (r, gr->outer, gr->outer * row) {
+        double lane[CAK_SUM_LANES] = { 0 };
+        cak_sum_lanes(x + r * row, row, lane);
+        cak_sum_rows(lane, CAK_SUM_LANES, 1, 1, gr->inner > 1, y + r * gr->inner);
     }
 }
 
-/* [outer, n, inner] -> [outer, inner], in the order of n; a thread owns FOLD columns. x is real in the first group, double later. */
-static void sum_columns(const group *gr, const real *x, const double *xd, double *y)
+static void sum_long_rows(const cak_sum_group *gr, const real *x, double *y, double *lanes)
 {
-    int64_t strips = (gr->inner + FOLD - 1) / FOLD;
-    CAK_PARALLEL_FOR (item, gr->outer * strips, gr->outer * gr->n * gr->inner) {
-        int64_t o = item / strips, from = item % strips * FOLD, m = cak_min64(FOLD, gr->inner - from);
-        double sum[FOLD] = { 0 };
-        for (int64_t i = 0; i < gr->n; i++) {
-            int64_t at = (o * gr->n + i) * gr->inner + from;
-            if (x)
-                for (int64_t j = 0; j < m; j++) sum[j] += (double)x[at + j];
-            else
-                for (int64_t j = 0; j < m; j++) sum[j] += xd[at + j];
-        }
-        memcpy(y + o * gr->inner + from, sum, (size_t)m * sizeof *y);
+    int64_t row = gr->n * gr->inner, chunks = cak_sum_chunks(row);
+    CAK_PARALLEL_FOR (item, gr->outer * chunks, gr->outer * row) {
+        int64_t from = item % chunks * CAK_SUM_CHUNK;
+        double *lane = lanes + item * CAK_SUM_LANES;
+        memset(lane, 0, CAK_SUM_LANES * sizeof *lane);
+        cak_sum_lanes(x + item / chunks * row + from, cak_min64(CAK_SUM_CHUNK, row - from), lane);
     }
+    cak_sum_rows(lanes, CAK_SUM_LANES, gr->outer, chunks, gr->inner > 1, y);
 }
 
 static void sum_run(const cak_work *w)
 {
-    group gr[CAK_MAX_DIM];
-    int k = find_groups(&w->in[0].shape, w->attr, gr);
-    int64_t n = cak_shape_size(&w->y.shape);
-    double *now = w->scratch, *next = now + stage_room(gr, k);
-    if (k == 0) {
-        memcpy(w->y.data, w->in[0].data, (size_t)n * sizeof(real));
+    cak_sum_plan p = cak_sum_plan_of(&w->in[0].shape, w->attr);
+    int64_t room = cak_sum_room(&p);
+    double *now = w->scratch, *next = now + room, *lanes = next + room;
+    if (p.n == 0) {
+        memcpy(w->y.data, w->in[0].data, (size_t)cak_shape_size(&w->y.shape) * sizeof(real));
         return;
     }
-    if (gr[0].inner == 1) sum_rows(&gr[0], w->in[0].data, now, next);
-    else sum_columns(&gr[0], w->in[0].data, NULL, now);
-    for (int i = 1; i < k; i++) {
-        sum_columns(&gr[i], NULL, now, next);
-        double *t = now;
-        now = next;
-        next = t;
-    }
-    for (int64_t i = 0; i < n; i++) w->y.data[i] = (real)now[i];
+    if (!cak_sum_by_lanes(&p)) cak_sum_columns(&p.group[0], w->in[0].data, NULL, now);
+    else if (lanes_room(&p)) sum_long_rows(&p.group[0], w->in[0].data, now, lanes);
+    else sum_short_rows(&p.group[0], w->in[0].data, now);
+    cak_sum_finish(&p, now, next, w->y.data);
 }
 
 static void sum_grad(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin) { gin[0] = cak_expand(g, gy, &s->in_shape[0]); }
@@ -172,29 +123,15 @@ static bool expand_shape(cak_graph *g, const cak_site *s, cak_shape *y)
     return cak_fail(g, "shape %s does not expand to %s", cak_shape_text(&s->in_shape[0], a), cak_shape_text(y, b));
 }
 
-static void expand_run(const cak_work *w)
+static void expand_map(const void *attr, const real *const *in, const int *step, real *y, int64_t n)
 {
-    const cak_shape *x = &w->in[0].shape, *y = &w->y.shape;
-    int64_t step[CAK_MAX_DIM], size = 1, row = y->rank ? y->dim[y->rank - 1] : 1, n = cak_shape_size(y);
-    for (int i = y->rank - 1; i >= 0; i--) {
-        int from = i - (y->rank - x->rank);
-        int64_t d = from < 0 ? 1 : x->dim[from];
-        step[i] = d == 1 ? 0 : size;
-        size *= d;
-    }
-    CAK_PARALLEL_FOR (r, n / row, n) {
-        int64_t at = 0, rest = r;
-        for (int i = y->rank - 2; i >= 0; i--) {
-            at += rest % y->dim[i] * step[i];
-            rest /= y->dim[i];
-        }
-        real *out = w->y.data + r * row;
-        const real *in = w->in[0].data + at;
-        if (y->rank && step[y->rank - 1]) memcpy(out, in, (size_t)row * sizeof *out);
-        else
-            for (int64_t i = 0; i < row; i++) out[i] = in[0];
-    }
+    (void)attr;
+    if (step[0]) memcpy(y, in[0], (size_t)n * sizeof *y);
+    else
+        for (int64_t i = 0; i < n; i++) y[i] = in[0][0];
 }
+
+static void expand_run(const cak_work *w) { cak_map_run(w, expand_map); }
 
 /* The central unbroadcast of the gradient does the sum. */
 static void expand_grad(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin) { (void)g, (void)s, gin[0] = gy; }
@@ -213,6 +150,7 @@ CAK_NODE(expand) = {
     .attr_size = sizeof(cak_ints),
     .shape = expand_shape,
     .run = expand_run,
+    .map = expand_map,
     .linear = CAK_LINEAR_JOINT,
     .diff = CAK_DIFF_RULE,
     .grad = expand_grad,
