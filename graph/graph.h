@@ -45,6 +45,9 @@ bool cak_apply(cak_graph *g, const cak_node *node, const void *attr, const cak_r
 /* Values from outside: fed before each execution. per_sample: axis 0 is the batch. */
 cak_ref cak_input(cak_graph *g, const char *name, const cak_shape *shape, bool per_sample);
 
+/* Zeros; per_sample: axis 0 is the batch, and folds over it stay folds of samples. */
+cak_ref cak_zeros(cak_graph *g, const cak_shape *shape, bool per_sample);
+
 /* The place and name that new nodes get; returns the old ones to restore. */
 typedef struct cak_where {
     cak_pos origin;
@@ -84,6 +87,31 @@ void cak_verify(const cak_graph *g);
 /* Passes: copy what `out` needs into a new graph and rename out[]. */
 cak_graph *cak_pass_dce(const cak_graph *g, cak_ref *out, int n);  /* dead code */
 cak_graph *cak_pass_fold(const cak_graph *g, cak_ref *out, int n); /* constants, neutral elements */
+/* Channels in blocks of 16 and convolutions on them, where that pays; after differentiation. Inputs and outputs keep their layout. */
+cak_graph *cak_pass_layout(const cak_graph *g, cak_ref *out, int n);
+
+/* What may hold for the samples of a batch, and is checked on their data: a row is zero, two rows are equal. */
+enum { CAK_MAX_FACTS = 64 };
+typedef struct cak_fact {
+    const char *a, *b; /* names of inputs; b NULL: row of a is all zero */
+} cak_fact;
+typedef struct cak_facts {
+    cak_fact fact[CAK_MAX_FACTS];
+    int n;
+} cak_facts;
+
+/* Facts worth trying: an input with one number per sample may be zero, two inputs of samples of one shape may be equal. Only inputs that
+** out[] needs; at most CAK_MAX_FACTS. Names live as long as g. */
+cak_facts cak_facts_candidates(const cak_graph *g, const cak_ref *out, int n);
+/* The graph for samples on which all facts hold: inputs known to be zero are zeros, inputs known to be equal are one. */
+cak_graph *cak_pass_facts(const cak_graph *g, cak_ref *out, int n, const cak_facts *facts);
+/* Rewriting by algebra until nothing changes: zeros are propagated, terms of sums cancel, values that are equal or multiples of each other
+** are computed once, factors are applied where they cost least. Kernels and cost never grow; results change by rounding. Every value keeps
+** its kind of rows, so a fold of samples stays one (or is zero).
+** 0 * x and x - x are taken for 0 although x may hold a NaN or Inf: whoever runs the result checks inputs and losses. */
+cak_graph *cak_pass_algebra(const cak_graph *g, cak_ref *out, int n);
+/* Estimated work of the values that out[] needs: floating-point operations of products, elements of everything else. */
+double cak_graph_cost(const cak_graph *g, const cak_ref *out, int n);
 
 /* Text of the graph, one value per line, stable across runs; dot for Graphviz. `out` with labels may be empty. */
 char *cak_dump_text(cak_arena *a, const cak_graph *g, const cak_ref *out, const char *const *out_name, int n);

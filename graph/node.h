@@ -134,6 +134,7 @@ typedef struct cak_node {
     void (*grad)(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin); /* gin[] starts as CAK_NONE */
     cak_rows (*rows)(const cak_site *s, const cak_rows *in); /* NULL: row b of y reads row b of the inputs (element-wise rule) */
     cak_linear linear;
+    double (*flops)(const cak_site *s); /* floating-point operations; NULL: one for each element */
     /* Element-wise nodes: n elements, y[i] from in[k][i * step[k]] with steps 0 or 1; y may be one of the inputs. */
     void (*map)(const void *attr, const real *const *in, const int *step, real *y, int64_t n);
     bool alias;                                         /* y is in[0] with another shape or name: no run, no memory */

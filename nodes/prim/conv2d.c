@@ -115,6 +115,16 @@ static void conv2d_dw_run(const cak_work *w)
     else cak_conv_dw(w->attr, xs, ws, ys, w->in[0].data, w->in[1].data, w->y.data, w->scratch);
 }
 
+/* Each of the three pairs every element of the convolution with the taps of one filter. */
+static double taps(const cak_shape *y, const cak_shape *w)
+{
+    return 2 * (double)cak_shape_size(y) * (double)cak_shape_size(w) / (double)w->dim[0];
+}
+
+static double conv2d_flops(const cak_site *s) { return taps(&s->y_shape, &s->in_shape[1]); }
+static double conv2d_dx_flops(const cak_site *s) { return taps(&s->in_shape[0], &s->in_shape[1]); }
+static double conv2d_dw_flops(const cak_site *s) { return taps(&s->in_shape[1], &s->y_shape); }
+
 /* ---- gradients ---- */
 
 static void conv2d_grad(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin)
@@ -187,6 +197,7 @@ CAK_NODE(conv2d) = {
     .run = conv2d_run,
     .scratch = conv2d_scratch,
     .linear = CAK_LINEAR_EACH,
+    .flops = conv2d_flops,
     .diff = CAK_DIFF_RULE,
     .grad = conv2d_grad,
     .rows = cak_conv2d_rows,
@@ -203,6 +214,7 @@ CAK_NODE(conv2d_dx) = {
     .run = conv2d_dx_run,
     .scratch = conv2d_dx_scratch,
     .linear = CAK_LINEAR_EACH,
+    .flops = conv2d_dx_flops,
     .diff = CAK_DIFF_RULE,
     .grad = conv2d_dx_grad,
     .rows = cak_conv2d_rows,
@@ -219,6 +231,7 @@ CAK_NODE(conv2d_dw) = {
     .run = conv2d_dw_run,
     .scratch = conv2d_dw_scratch,
     .linear = CAK_LINEAR_EACH,
+    .flops = conv2d_dw_flops,
     .diff = CAK_DIFF_RULE,
     .grad = conv2d_dw_grad,
     .rows = cak_conv2d_dw_rows,

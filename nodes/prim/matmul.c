@@ -35,6 +35,12 @@ static size_t matmul_scratch(const cak_site *s)
     return cak_gemm_scratch(s->y_shape.dim[0], s->y_shape.dim[1], s->in_shape[0].dim[!a->tx]);
 }
 
+static double matmul_flops(const cak_site *s)
+{
+    const matmul_attr *a = s->attr;
+    return 2 * (double)cak_shape_size(&s->y_shape) * (double)s->in_shape[0].dim[!a->tx];
+}
+
 static cak_matrix view(const cak_view *v, bool transposed)
 {
     int64_t n = v->shape.dim[1];
@@ -88,6 +94,7 @@ CAK_NODE(matmul) = {
     .run = matmul_run,
     .scratch = matmul_scratch,
     .linear = CAK_LINEAR_EACH,
+    .flops = matmul_flops,
     .diff = CAK_DIFF_RULE,
     .grad = matmul_grad,
     .rows = matmul_rows,
