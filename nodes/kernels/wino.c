@@ -42,18 +42,40 @@ typedef struct place { /* of a tile */
     int64_t sample, row, column;
 } place;
 
+typedef struct block {
+    int64_t n; /* tiles */
+    place at[TILES];
+    int64_t groups, first[TILES + 1]; /* tiles that a kernel multiplies together: from first[g] to first[g + 1] */
+    real *v, *m;
+} block;
+
 static int64_t v_position(const job *j) { return j->depth * j->block * CAK_LANES + PAD; }
 static int64_t m_position(const job *j) { return j->block * CAK_WINO_PANEL + PAD; }
 static int64_t thread_reals(const job *j) { return CAK_WINO_POSITIONS * (v_position(j) + m_position(j)); }
 
-static place place_of(const job *j, int64_t tile)
+static void next_place(const job *j, place *at)
 {
-    return (place){ tile / (j->rows * j->columns), tile / j->columns % j->rows, tile % j->columns };
+    if (++at->column < j->columns) return;
+    at->column = 0;
+    if (++at->row < j->rows) return;
+    at->row = 0;
+    at->sample++;
 }
 
-static int64_t block_at(const image *im, int64_t sample, int64_t block, int64_t row, int64_t column)
+static void open_block(const job *j, int64_t first, block *b)
 {
-    return (((sample * im->blocks + block) * im->height + row) * im->width + column) * CAK_LANES;
+    place at = { first / (j->rows * j->columns), first / j->columns % j->rows, first % j->columns };
+    b->n = cak_min64(j->block, j->tiles - first);
+    for (int64_t t = 0; t < b->n; t++, next_place(j, &at)) b->at[t] = at;
+    b->groups = cak_gemm_tiles(j->isa, b->n);
+    for (int64_t g = 0; g <= b->groups; g++) b->first[g] = cak_gemm_tile_row(b->n, b->groups, g);
+    b->v = j->scratch + thread_reals(j) * cak_thread();
+    b->m = b->v + CAK_WINO_POSITIONS * v_position(j);
+}
+
+static int64_t offset(const image *im, int64_t sample, int64_t channels, int64_t row, int64_t column)
+{
+    return (((sample * im->blocks + channels) * im->height + row) * im->width + column) * CAK_LANES;
 }
 
 static bool inside(const image *im, int64_t row, int64_t column, int64_t n)
@@ -62,83 +84,88 @@ static bool inside(const image *im, int64_t row, int64_t column, int64_t n)
 }
 
 /* n rows and columns of a block of channels with zeros outside of the image. */
-static void copy_patch(const job *j, place at, int64_t block, int64_t row, int64_t column, int64_t n, real *to)
+static void copy_patch(const job *j, place at, int64_t channels, int64_t row, int64_t column, int64_t n, real *to)
 {
     int64_t from = cak_max64(0, -column), end = cak_min64(n, j->in.width - column);
     memset(to, 0, (size_t)(n * n * CAK_LANES) * sizeof *to);
     for (int64_t i = cak_max64(0, -row); i < cak_min64(n, j->in.height - row); i++)
         if (from < end)
-            memcpy(to + (i * n + from) * CAK_LANES, j->x + block_at(&j->in, at.sample, block, row + i, column + from),
+            memcpy(to + (i * n + from) * CAK_LANES, j->x + offset(&j->in, at.sample, channels, row + i, column + from),
                    (size_t)((end - from) * CAK_LANES) * sizeof *to);
 }
 
-static void transform_in(const job *j, place at, real *v)
+/* All phases of one block of channels. */
+static void transform_in(const job *j, place at, int64_t channels, real *v)
 {
     real edge[8 * 8 * CAK_LANES];
     int64_t s = j->in.phases, n = CAK_WINO_IN * s, row = CAK_WINO_OUT * s * at.row - 1, column = CAK_WINO_OUT * s * at.column - 1;
-    bool whole = inside(&j->in, row, column, n);
-    int64_t line = (whole ? j->in.width : n) * CAK_LANES;
-    for (int64_t b = 0; b < j->in.blocks; b++) {
-        if (!whole) copy_patch(j, at, b, row, column, n, edge);
-        const real *x = whole ? j->x + block_at(&j->in, at.sample, b, row, column) : edge;
-        for (int64_t p = 0; p < s * s; p++, v += j->block * CAK_LANES)
-            j->transforms->in(x + p / s * line + p % s * CAK_LANES, s * line, s * CAK_LANES, v, v_position(j));
-    }
+    int64_t line = n * CAK_LANES;
+    const real *x = edge;
+    if (inside(&j->in, row, column, n)) {
+        x = j->x + offset(&j->in, at.sample, channels, row, column);
+        line = j->in.width * CAK_LANES;
+    } else copy_patch(j, at, channels, row, column, n, edge);
+    for (int64_t i = 0; i < s; i++)
+        for (int64_t k = 0; k < s; k++, v += j->block * CAK_LANES)
+            j->transforms->in(x + i * line + k * CAK_LANES, s * line, s * CAK_LANES, v, v_position(j));
 }
 
 /* The part of a tile that lies in the image. */
-static void copy_tile(const job *j, place at, int64_t block, int64_t row, int64_t column, const real *from)
+static void copy_tile(const job *j, place at, int64_t channels, int64_t row, int64_t column, const real *from)
 {
     int64_t s = j->out.phases;
     for (int64_t i = 0; i < CAK_WINO_OUT; i++)
         for (int64_t k = 0; k < CAK_WINO_OUT; k++) {
             int64_t r = row + i * s, c = column + k * s;
             if (r < 0 || c < 0 || r >= j->out.height || c >= j->out.width) continue;
-            memcpy(j->y + block_at(&j->out, at.sample, block, r, c), from + (i * CAK_WINO_OUT + k) * CAK_LANES,
+            memcpy(j->y + offset(&j->out, at.sample, channels, r, c), from + (i * CAK_WINO_OUT + k) * CAK_LANES,
                    CAK_LANES * sizeof *from);
         }
 }
 
-/* Half h of a panel: a block of channels of the coarser image, or a column phase of the finer one. */
-static void transform_out(const job *j, place at, int64_t panel, int64_t h, const real *m)
+/* Half of a panel: a block of channels of the coarser image, or a column phase of the finer one, where the first tile begins in the
+** padding. */
+static void transform_out(const job *j, place at, int64_t channels, int64_t phase, const real *m)
 {
     real edge[CAK_WINO_OUT * CAK_WINO_OUT * CAK_LANES];
-    int64_t s = j->out.phases, step = CAK_WINO_OUT * s, half = panel * 2 + h, block = half / (s * s), phase = half % (s * s);
-    int64_t row = step * at.row + phase / s, column = step * at.column + phase % s;
-    if (s == 2) row--, column--; /* the first row and column are those of the padding */
-    if (block >= j->out.blocks) return;
+    int64_t s = j->out.phases, step = CAK_WINO_OUT * s;
+    int64_t row = step * at.row + phase / 2 - (s - 1), column = step * at.column + phase % 2 - (s - 1);
     if (inside(&j->out, row, column, step - s + 1)) {
-        j->transforms->out(m, m_position(j), j->y + block_at(&j->out, at.sample, block, row, column),
+        j->transforms->out(m, m_position(j), j->y + offset(&j->out, at.sample, channels, row, column),
                            s * j->out.width * CAK_LANES, s * CAK_LANES);
         return;
     }
     j->transforms->out(m, m_position(j), edge, CAK_WINO_OUT * CAK_LANES, CAK_LANES);
-    copy_tile(j, at, block, row, column, edge);
+    copy_tile(j, at, channels, row, column, edge);
 }
 
 /* m[position][tile][panel] = v[position] times a panel of filters */
-static void multiply(const job *j, int64_t n, const real *v, const real *u, real *m)
+static void multiply(const job *j, const block *b, const real *u)
 {
-    int64_t groups = cak_gemm_tiles(j->isa, n);
-    for (int64_t p = 0; p < CAK_WINO_POSITIONS; p++, u += j->depth * CAK_LANES * CAK_WINO_PANEL)
-        for (int64_t g = 0; g < groups; g++) {
-            int64_t row = cak_gemm_tile_row(n, groups, g), rows = cak_gemm_tile_row(n, groups, g + 1) - row;
+    const real *v = b->v;
+    real *m = b->m;
+    for (int64_t p = 0; p < CAK_WINO_POSITIONS; p++, v += v_position(j), m += m_position(j)) {
+        for (int64_t g = 0; g < b->groups; g++) {
+            cak_gemm_rows *kernel = j->isa->tile_rows[b->first[g + 1] - b->first[g] - 1];
             for (int64_t lane = 0; lane < CAK_WINO_PANEL; lane += j->isa->nr)
-                j->isa->tile_rows[rows - 1](j->depth, v + p * v_position(j) + row * CAK_LANES, j->block * CAK_LANES, u + lane,
-                                            m + p * m_position(j) + row * CAK_WINO_PANEL + lane, false);
+                kernel(j->depth, v + b->first[g] * CAK_LANES, j->block * CAK_LANES, u + lane,
+                       m + b->first[g] * CAK_WINO_PANEL + lane, false);
         }
+        u += j->depth * CAK_LANES * CAK_WINO_PANEL;
+    }
 }
 
 static void run_block(const job *j, int64_t first)
 {
-    int64_t n = cak_min64(j->block, j->tiles - first);
-    real *v = j->scratch + thread_reals(j) * cak_thread(), *m = v + CAK_WINO_POSITIONS * v_position(j);
-    for (int64_t t = 0; t < n; t++) transform_in(j, place_of(j, first + t), v + t * CAK_LANES);
-    for (int64_t panel = 0; panel < j->panels; panel++) {
-        multiply(j, n, v, j->u + panel * CAK_WINO_POSITIONS * j->depth * CAK_LANES * CAK_WINO_PANEL, m);
-        for (int64_t t = 0; t < n; t++)
-            for (int64_t h = 0; h < 2; h++)
-                transform_out(j, place_of(j, first + t), panel, h, m + t * CAK_WINO_PANEL + h * CAK_LANES);
+    block b;
+    open_block(j, first, &b);
+    int64_t phases = j->in.phases * j->in.phases, out_phases = j->out.phases * j->out.phases;
+    for (int64_t c = 0; c < j->in.blocks; c++)
+        for (int64_t t = 0; t < b.n; t++) transform_in(j, b.at[t], c, b.v + (c * phases * j->block + t) * CAK_LANES);
+    for (int64_t half = 0; half < j->out.blocks * out_phases; half++) {
+        if (half % 2 == 0) multiply(j, &b, j->u + half / 2 * CAK_WINO_POSITIONS * j->depth * CAK_LANES * CAK_WINO_PANEL);
+        for (int64_t t = 0; t < b.n; t++)
+            transform_out(j, b.at[t], half / out_phases, half % out_phases, b.m + t * CAK_WINO_PANEL + half % 2 * CAK_LANES);
     }
 }
 
@@ -147,8 +174,8 @@ static void run(job *j, const real *x, const real *u, real *y, void *scratch)
     j->x = x, j->u = u, j->y = y, j->scratch = scratch;
     j->isa = cak_isa_get();
     j->transforms = cak_wino_transforms_get(j->isa);
-    CAK_PARALLEL_FOR (b, (j->tiles + j->block - 1) / j->block, j->tiles * j->depth * j->panels * CAK_GEMM_STEP)
-        run_block(j, b * j->block);
+    CAK_PARALLEL_FOR (i, (j->tiles + j->block - 1) / j->block, j->tiles * j->depth * j->panels * CAK_GEMM_STEP)
+        run_block(j, i * j->block);
 }
 
 static job cut(int64_t batch, image in, image out, int64_t rows, int64_t columns)

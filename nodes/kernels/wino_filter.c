@@ -4,71 +4,69 @@
 #include "graph/par.h"
 #include "nodes/kernels/wino.h"
 
-enum { TAPS = 16 };
+/* A unit is what CAK_LANES neighbouring terms of a sum contribute to a panel: [term][column]. */
+enum { TAPS = 16, UNIT = CAK_LANES * CAK_WINO_PANEL };
 
 int64_t cak_wino_filter_reals(int64_t c, int64_t o)
 {
     return CAK_WINO_POSITIONS * CAK_WINO_PHASES * c * cak_wino_panels(o) * CAK_WINO_PANEL;
 }
 
-/* One axis of G g: a filter of two taps at the points 0, 1, -1 and infinity. Halves are exact. */
-static void two_taps(real g0, real g1, real *u)
+/* Half of the columns of a unit for the four taps of a phase, whose first tap is at w; backward the taps come in the opposite order. */
+static void gather(const real *w, int64_t term, int64_t column, bool backward, real *g)
 {
-    u[0] = -g0;
-    u[1] = (g0 + g1) * (real)0.5;
-    u[2] = (g0 - g1) * (real)0.5;
-    u[3] = g1;
+    for (int64_t lane = 0; lane < CAK_LANES; lane++)
+        for (int64_t k = 0; k < CAK_LANES; k++)
+            for (int64_t tap = 0; tap < 4; tap++) {
+                int64_t from = backward ? 3 - tap : tap;
+                g[tap * UNIT + k * CAK_WINO_PANEL + lane] = w[k * term + lane * column + from / 2 * 8 + from % 2 * 2];
+            }
 }
 
-/* u[position * apart] = G g G' for a filter [2][2] */
-static void transform(const real g[2][2], real *u, int64_t apart)
+static void clear(real *g)
 {
-    real rows[2][4], column[4];
-    for (int i = 0; i < 2; i++) two_taps(g[i][0], g[i][1], rows[i]);
-    for (int j = 0; j < 4; j++) {
-        two_taps(rows[0][j], rows[1][j], column);
-        for (int i = 0; i < 4; i++) u[(i * 4 + j) * apart] = column[i];
-    }
+    for (int64_t i = 0; i < 4 * CAK_LANES; i++)
+        for (int64_t lane = 0; lane < CAK_LANES; lane++) g[i * CAK_WINO_PANEL + lane] = 0;
 }
 
-/* Taps 0 and 1 of phase p are 0 + p and 2 + p of the kernel; backward they come in the opposite order. */
-static void phase_taps(const real *w, int64_t phase, bool backward, real g[2][2])
+/* u[position * apart] = G g G' */
+static void transform(const real *restrict g, real *restrict u, int64_t apart)
 {
-    const real *at = w + phase / 2 * 4 + phase % 2;
-    for (int i = 0; i < 2; i++)
-        for (int j = 0; j < 2; j++) g[i][j] = backward ? at[(1 - i) * 8 + (1 - j) * 2] : at[i * 8 + j * 2];
+    static const real to[4][2] = { { -1, 0 }, { (real)0.5, (real)0.5 }, { (real)0.5, (real)-0.5 }, { 0, 1 } };
+    for (int i = 0; i < 4; i++, u += 4 * apart)
+        for (int64_t e = 0; e < UNIT; e++) {
+            real left = to[i][0] * g[e] + to[i][1] * g[2 * UNIT + e];
+            real right = to[i][0] * g[UNIT + e] + to[i][1] * g[3 * UNIT + e];
+            for (int j = 0; j < 4; j++) u[j * apart + e] = to[j][0] * left + to[j][1] * right;
+        }
 }
 
+/* A panel is two blocks of O. */
 void cak_wino_filter(int64_t c, int64_t o, const real *w, real *u)
 {
-    int64_t depth = CAK_WINO_PHASES * c, apart = depth * CAK_WINO_PANEL;
-    CAK_PARALLEL_FOR (row, cak_wino_panels(o) * c, o * c * TAPS) {
-        int64_t panel = row / c, channel = row % c;
-        for (int64_t phase = 0; phase < CAK_WINO_PHASES; phase++) {
-            int64_t k = (channel / CAK_LANES * CAK_WINO_PHASES + phase) * CAK_LANES + channel % CAK_LANES;
-            real *to = u + panel * CAK_WINO_POSITIONS * apart + k * CAK_WINO_PANEL;
-            for (int64_t lane = 0; lane < CAK_WINO_PANEL; lane++) {
-                int64_t out = panel * CAK_WINO_PANEL + lane;
-                real g[2][2] = { { 0 } };
-                if (out < o) phase_taps(w + (out * c + channel) * TAPS, phase, false, g);
-                transform(g, to + lane, apart);
-            }
+    int64_t units = c / CAK_LANES * CAK_WINO_PHASES, apart = units * UNIT;
+    CAK_PARALLEL_FOR (i, cak_wino_panels(o) * units, o * c * TAPS) {
+        real g[4 * UNIT];
+        int64_t panel = i / units, block = i % units / CAK_WINO_PHASES, phase = i % CAK_WINO_PHASES;
+        for (int64_t half = 0; half < 2; half++) {
+            int64_t out = panel * CAK_WINO_PANEL + half * CAK_LANES;
+            const real *from = w + (out * c + block * CAK_LANES) * TAPS + phase / 2 * 4 + phase % 2;
+            if (out < o) gather(from, TAPS, c * TAPS, false, g + half * CAK_LANES);
+            else clear(g + half * CAK_LANES);
         }
+        transform(g, u + panel * CAK_WINO_POSITIONS * apart + i % units * UNIT, apart);
     }
 }
 
+/* A panel is two column phases of a block of C. */
 void cak_wino_filter_dx(int64_t c, int64_t o, const real *w, real *u)
 {
-    int64_t apart = o * CAK_WINO_PANEL;
-    CAK_PARALLEL_FOR (row, c / CAK_LANES * o, o * c * TAPS) {
-        int64_t block = row / o, out = row % o;
-        for (int64_t phase = 0; phase < CAK_WINO_PHASES; phase++) {
-            real *to = u + (block * 2 + phase / 2) * CAK_WINO_POSITIONS * apart + out * CAK_WINO_PANEL + phase % 2 * CAK_LANES;
-            for (int64_t lane = 0; lane < CAK_LANES; lane++) {
-                real g[2][2];
-                phase_taps(w + (out * c + block * CAK_LANES + lane) * TAPS, phase, true, g);
-                transform(g, to + lane, apart);
-            }
-        }
+    int64_t units = o / CAK_LANES, apart = units * UNIT;
+    CAK_PARALLEL_FOR (i, c / CAK_LANES * 2 * units, o * c * TAPS) {
+        real g[4 * UNIT];
+        int64_t panel = i / units, block = i % units;
+        const real *from = w + (block * CAK_LANES * c + panel / 2 * CAK_LANES) * TAPS + panel % 2 * 4;
+        for (int64_t half = 0; half < 2; half++) gather(from + half, c * TAPS, TAPS, true, g + half * CAK_LANES);
+        transform(g, u + panel * CAK_WINO_POSITIONS * apart + block * UNIT, apart);
     }
 }
