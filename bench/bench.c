@@ -18,8 +18,8 @@ void bench_add(bench_list *l, const bench_case *c)
     l->item[l->n++] = *c;
 }
 
-static void (*const tables[])(bench_list *l) = { bench_add_kernels, bench_add_convolutions, bench_add_chains, bench_add_steps,
-                                                 bench_add_startup };
+static void (*const tables[])(bench_list *l) = { bench_add_kernels, bench_add_micro, bench_add_convolutions,
+                                                 bench_add_chains,  bench_add_steps, bench_add_startup };
 
 typedef struct typed { /* the command line as text */
     bench_options o;
@@ -111,9 +111,9 @@ typedef struct session {
 static void measure_case(session *s, const bench_case *c, const bench_options *o)
 {
     const bench_result *first = NULL;
-    for (int i = 0; i < o->n_threads; i++) {
+    for (int i = 0; i < (c->alone ? 1 : o->n_threads); i++) {
         bench_result *r = cak_arena_alloc(s->list.arena, sizeof *r);
-        if (!bench_measure(r, c, o, o->thread[i])) s->failed = true;
+        if (!bench_measure(r, c, o, c->alone ? 1 : o->thread[i])) s->failed = true;
         if (!r->reps) continue; /* it could not be opened */
         if (first) bench_count(&r->run, "speedup", first->median / r->median);
         if (first && first->run.hash != r->run.hash) {

@@ -21,7 +21,7 @@ typedef struct bench_options {
 } bench_options;
 
 typedef struct bench_counter { /* a number of a case that is no time: "slab_mib" */
-    const char *name;
+    char name[32];
     double value;
 } bench_counter;
 
@@ -48,6 +48,7 @@ typedef struct bench_case {
     void (*check)(bench_run *r); /* after the first run: hash the output, compare it with double */
     void (*close)(bench_run *r); /* after a failed open too; NULL: nothing to do */
     const void *arg;
+    bool alone; /* runs in one thread, whatever the number of threads */
 } bench_case;
 
 typedef struct bench_list {
@@ -61,6 +62,7 @@ void bench_add(bench_list *l, const bench_case *c);
 
 /* The tables of cases, one function a file. */
 void bench_add_kernels(bench_list *l);
+void bench_add_micro(bench_list *l);
 void bench_add_convolutions(bench_list *l);
 void bench_add_chains(bench_list *l);
 void bench_add_steps(bench_list *l);
@@ -95,7 +97,8 @@ double bench_cpu_time(void);
 typedef struct bench_result {
     const char *name;
     int threads, reps;
-    int64_t iterations;                                                       /* runs of a repetition */
+    int64_t iterations; /* runs of a repetition */
+    double busy[BENCH_MAX_REPS];
     double time[BENCH_MAX_REPS], cpu[BENCH_MAX_REPS], faults[BENCH_MAX_REPS]; /* of one run */
     double peak[BENCH_MAX_REPS + 1];                                          /* around the repetitions */
     double share[BENCH_MAX_REPS];                                             /* executed rate / mean of the adjacent peaks */

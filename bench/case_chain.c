@@ -203,6 +203,6 @@ void bench_add_chains(bench_list *l)
             *p = (plan){ &forms[f], CAK_SHAPE(d[0], d[1], d[2], d[3]) };
             const char *name = cak_arena_print(l->arena, "chain/%s/%lldx%lldx%lldx%lld", forms[f].name, (long long)d[0],
                                                (long long)d[1], (long long)d[2], (long long)d[3]);
-            bench_add(l, &(bench_case){ name, chain_open, chain_run, chain_check, chain_close, p });
+            bench_add(l, &(bench_case){ name, chain_open, chain_run, chain_check, chain_close, p, false });
         }
 }

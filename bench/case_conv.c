@@ -126,7 +126,7 @@ static bool conv_open(bench_run *r, const void *arg)
     s->run = q->form->run[q->op];
     s->op = q->op;
     r->effective = 2.0 * (double)(p->batch * p->o * p->h * p->w * p->c * p->kernel * p->kernel);
-    r->executed = q->form->executed ? q->form->executed(p, q->op) : r->effective;
+    r->executed = q->form->executed ? q->form->executed(p) : r->effective;
     return true;
 }
 
@@ -183,6 +183,6 @@ void bench_add_convolutions(bench_list *l)
                     if (!q->form->fits(&q->p) || !q->form->run[op]) continue;
                     const char *name =
                         cak_arena_print(l->arena, "%s/%s/%s/%s", layers[i].name, sizes[z].name, op_names[op], q->form->name);
-                    bench_add(l, &(bench_case){ name, conv_open, conv_run, conv_check, conv_close, q });
+                    bench_add(l, &(bench_case){ name, conv_open, conv_run, conv_check, conv_close, q, false });
                 }
 }

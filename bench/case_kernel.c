@@ -140,10 +140,10 @@ static void product_close(bench_run *r)
 static const product resident = { 64, 256, CAK_GEMM_K }, large = { 128, 2048, 1024 };
 
 static const bench_case cases[] = {
-    { "peak", peak_open, peak_run, NULL, NULL, NULL },
-    { "triad", triad_open, triad_run, triad_check, triad_close, NULL },
-    { "gemm/kernel/64x256x192", product_open, panels_run, panels_check, product_close, &resident },
-    { "gemm/product/128x2048x1024", product_open, product_run, product_check, product_close, &large },
+    { "peak", peak_open, peak_run, NULL, NULL, NULL, false },
+    { "triad", triad_open, triad_run, triad_check, triad_close, NULL, false },
+    { "gemm/kernel/64x256x192", product_open, panels_run, panels_check, product_close, &resident, true },
+    { "gemm/product/128x2048x1024", product_open, product_run, product_check, product_close, &large, false },
 };
 
 void bench_add_kernels(bench_list *l)

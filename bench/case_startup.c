@@ -109,6 +109,6 @@ static void startup_close(bench_run *r)
 void bench_add_startup(bench_list *l)
 {
     static const bool ready = false, whole = true;
-    bench_add(l, &(bench_case){ "startup/first_step", startup_open, startup_run, startup_check, startup_close, &ready });
-    bench_add(l, &(bench_case){ "startup/one_step_run", startup_open, startup_run, startup_check, startup_close, &whole });
+    bench_add(l, &(bench_case){ "startup/first_step", startup_open, startup_run, startup_check, startup_close, &ready, true });
+    bench_add(l, &(bench_case){ "startup/one_step_run", startup_open, startup_run, startup_check, startup_close, &whole, true });
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/forms.h"
 #include "experiments/experiment.h"
 #include "graph/safetensors.h"
 
@@ -65,18 +66,35 @@ static double torch_flops(const cak_experiment *x, const cak_phase *phase, const
     return flops * (double)p->batch;
 }
 
-/* Of convolutions in the graph that is run; b: the operand that, with the numbers of the result, gives the multiplications. */
+/* Convolutions: which operand is the image, the filters, the output; RESULT: the value itself. Winograd has filters of its own. */
+enum { RESULT = -1, OWN = -2 };
+static const struct convolution {
+    const char *node;
+    int x, w, y;
+} convolutions[] = {
+    { "conv2d", 0, 1, RESULT },         { "conv2d_dx", RESULT, 1, 0 }, { "conv2d_dw", 0, RESULT, 1 },
+    { "few_forward", 0, 1, RESULT },    { "few_dx", RESULT, 1, 0 },    { "few_dw", 0, RESULT, 1 },
+    { "wino_forward", 0, OWN, RESULT }, { "wino_dx", RESULT, OWN, 0 }, { "wino_dw", 0, OWN, 1 },
+};
+
+static const cak_shape *operand(const cak_graph *g, const cak_value *v, int which)
+{
+    return which == RESULT ? &v->shape : cak_shape_of(g, v->in[which]);
+}
+
+/* Of the convolutions in the graph that is run, for all samples. */
 static double executed_flops(const cak_graph *g)
 {
     double flops = 0;
     for (int i = 0; i < cak_graph_size(g); i++) {
         const cak_value *v = cak_graph_value(g, (cak_ref){ i });
-        const cak_shape *a = &v->shape, *b;
-        if (!strcmp(v->node->name, "conv2d")) b = cak_shape_of(g, v->in[1]);
-        else if (!strcmp(v->node->name, "conv2d_dx")) b = cak_shape_of(g, v->in[1]), a = cak_shape_of(g, v->in[0]);
-        else if (!strcmp(v->node->name, "conv2d_dw")) b = &v->shape, a = cak_shape_of(g, v->in[1]);
-        else continue;
-        flops += 2 * (double)cak_shape_size(a) / (double)a->dim[1] * (double)cak_shape_size(b);
+        for (size_t k = 0; k < sizeof convolutions / sizeof *convolutions; k++) {
+            const struct convolution *c = &convolutions[k];
+            if (strcmp(c->node, v->node->name)) continue;
+            const cak_shape *x = operand(g, v, c->x), *y = operand(g, v, c->y), *w = c->w == OWN ? NULL : operand(g, v, c->w);
+            if (w) flops += 2 * (double)cak_shape_size(y) / (double)w->dim[0] * (double)cak_shape_size(w);
+            else flops += bench_wino_flops(y->dim[0], x->dim[1] * CAK_LANES, y->dim[1] * CAK_LANES, y->dim[2], y->dim[3]);
+        }
     }
     return flops;
 }
@@ -231,17 +249,19 @@ static bool plan_open(bench_run *r, const void *arg)
     const plan *p = arg;
     plan small = *p;
     small.batch = 16;
-    double slab[2];
+    double slab[2], torch = 0;
     for (int i = 0; i < 2; i++) {
         step s = { .p = i ? p : &small };
         bool ok = build(&s, r->o, r->arena);
         slab[i] = ok ? (double)s.x->slab_bytes : 0;
+        for (int k = 0; ok && i && k < s.x->n_phases; k++) torch += torch_flops(s.x, &s.x->phase[k], p);
         take_down(&s);
         if (!ok) return false;
     }
     r->state = (void *)(uintptr_t)arg;
     bench_count(r, "slab_mib", slab[1] / (1 << 20));
     bench_count(r, "slab_to_batch_16", slab[1] / slab[0]);
+    bench_count(r, "torch_gflop_per_sample", torch / (double)p->batch * 1e-9); /* each phase once */
     return true;
 }
 
@@ -260,7 +280,7 @@ static void add_step(bench_list *l, const plan *p)
     *q = *p;
     const char *name = cak_arena_print(l->arena, "step/%lldx%lldx%lld/%s/%s", (long long)p->batch, (long long)p->h,
                                        (long long)p->w, p->phase ? p->phase : "batch", p->mix ? "mix" : "distinct");
-    bench_add(l, &(bench_case){ name, step_open, step_run, step_check, step_close, q });
+    bench_add(l, &(bench_case){ name, step_open, step_run, step_check, step_close, q, false });
 }
 
 static const char *const phases[] = { "critic", "generator", NULL };
@@ -296,6 +316,6 @@ void bench_add_steps(bench_list *l)
         plan *p = cak_arena_alloc(l->arena, sizeof *p);
         *p = (plan){ NULL, batches[i], 1025, 1292, false };
         const char *name = cak_arena_print(l->arena, "plan/%lldx1025x1292", (long long)batches[i]);
-        bench_add(l, &(bench_case){ name, plan_open, plan_run, NULL, NULL, p });
+        bench_add(l, &(bench_case){ name, plan_open, plan_run, NULL, NULL, p, true });
     }
 }

@@ -2,6 +2,7 @@
 #include "bench/forms.h"
 
 #include "nodes/kernels/conv.h"
+#include "nodes/kernels/few.h"
 
 /* ---- direct, on plain layout ---- */
 
@@ -46,10 +47,101 @@ static void direct_forward(bench_conv *s) { run_direct(s, cak_conv_forward, s->x
 static void direct_dx(bench_conv *s) { run_direct(s, cak_conv_dx, s->y.data, s->w.data); }
 static void direct_dw(bench_conv *s) { run_direct(s, cak_conv_dw, s->x.data, s->y.data); }
 
+/* ---- Winograd; transforming the filters belongs to the run ---- */
+
+static cak_wino wino(const bench_problem *p) { return (cak_wino){ p->batch, p->c, p->height, p->width, p->o, p->h, p->w }; }
+
+static bool wino_fits(const bench_problem *p)
+{
+    return p->kernel == 4 && p->stride == 2 && p->c % CAK_LANES == 0 && p->o % CAK_LANES == 0;
+}
+
+static size_t wino_aux(const bench_problem *p) { return (size_t)cak_wino_filter_reals(p->c, p->o) * sizeof(real); }
+
+static size_t wino_forward_scratch(const bench_problem *p)
+{
+    cak_wino g = wino(p);
+    return cak_wino_forward_scratch(&g);
+}
+static size_t wino_dx_scratch(const bench_problem *p)
+{
+    cak_wino g = wino(p);
+    return cak_wino_dx_scratch(&g);
+}
+
+static void wino_forward(bench_conv *s)
+{
+    cak_wino g = wino(&s->p);
+    cak_wino_filter(s->p.c, s->p.o, s->w.data, s->aux);
+    cak_wino_forward(&g, s->x.data, s->aux, s->out, s->scratch);
+}
+static void wino_dx(bench_conv *s)
+{
+    cak_wino g = wino(&s->p);
+    cak_wino_filter_dx(s->p.c, s->p.o, s->w.data, s->aux);
+    cak_wino_dx(&g, s->y.data, s->aux, s->out, s->scratch);
+}
+
+double bench_wino_flops(int64_t batch, int64_t c, int64_t o, int64_t h, int64_t w)
+{
+    int64_t rows = (h + CAK_WINO_OUT - 1) / CAK_WINO_OUT, columns = (w + CAK_WINO_OUT - 1) / CAK_WINO_OUT;
+    return 2.0 * (double)(batch * rows * columns * CAK_WINO_POSITIONS * CAK_WINO_PHASES * c * o);
+}
+
+static double wino_executed(const bench_problem *p) { return bench_wino_flops(p->batch, p->c, p->o, p->h, p->w); }
+
+/* ---- few channels ---- */
+
+static cak_few few(const bench_problem *p)
+{
+    return (cak_few){ attr(p), p->batch, p->c, p->height, p->width, p->o, p->h, p->w, p->kernel, p->kernel };
+}
+
+static bool few_fits(const bench_problem *p) { return p->c <= CAK_FEW && p->o % CAK_LANES == 0; }
+
+static size_t few_forward_scratch(const bench_problem *p)
+{
+    cak_few g = few(p);
+    return cak_few_forward_scratch(&g);
+}
+static size_t few_dx_scratch(const bench_problem *p)
+{
+    cak_few g = few(p);
+    return cak_few_dx_scratch(&g);
+}
+static size_t few_dw_scratch(const bench_problem *p)
+{
+    cak_few g = few(p);
+    return cak_few_dw_scratch(&g);
+}
+
+static void run_few(bench_conv *s, void (*f)(const cak_few *g, const real *in0, const real *in1, real *out, void *scratch),
+                    const real *in0, const real *in1)
+{
+    cak_few g = few(&s->p);
+    f(&g, in0, in1, s->out, s->scratch);
+}
+static void few_forward(bench_conv *s) { run_few(s, cak_few_forward, s->x.data, s->w.data); }
+static void few_dx(bench_conv *s) { run_few(s, cak_few_dx, s->y.data, s->w.data); }
+static void few_dw(bench_conv *s) { run_few(s, cak_few_dw, s->x.data, s->y.data); }
+
 const bench_form bench_forms[] = {
     { .name = "direct",
       .fits = always,
       .scratch = { direct_scratch, direct_dx_scratch, direct_dw_scratch },
       .run = { direct_forward, direct_dx, direct_dw } },
+    { .name = "wino",
+      .blocked_x = true,
+      .blocked_y = true,
+      .fits = wino_fits,
+      .scratch = { wino_forward_scratch, wino_dx_scratch, NULL },
+      .run = { wino_forward, wino_dx, NULL },
+      .aux = wino_aux,
+      .executed = wino_executed },
+    { .name = "few",
+      .blocked_y = true,
+      .fits = few_fits,
+      .scratch = { few_forward_scratch, few_dx_scratch, few_dw_scratch },
+      .run = { few_forward, few_dx, few_dw } },
 };
 const int bench_n_forms = sizeof bench_forms / sizeof *bench_forms;
