@@ -143,41 +143,49 @@ size_t cak_few_dw_scratch(const cak_few *g)
     return (size_t)(weights(g) * g->batch * strips(g) + cak_few_window_reals(g) * cak_threads()) * sizeof(real);
 }
 
-/* Pixels first .. first + n - 1 of a row of y. */
-static void dw_segment(const cak_few_window *w, const cak_few_isa *isa, int64_t first, int64_t n, const real *const *gy, int wide,
-                       real *partial)
+/* All taps for the pixels of a segment; s describes those of the first tap. */
+static void dw_segment(const cak_few_window *w, const cak_few_isa *isa, int wide, cak_few_sum s)
 {
     int64_t taps = cak_few_taps(w->g), tiles = tiles_of(taps, isa->sum_rows);
     for (int64_t t = 0; t < tiles; t++) {
         int64_t tap = cak_gemm_tile_row(taps, tiles, t), rows = cak_gemm_tile_row(taps, tiles, t + 1) - tap;
-        cak_few_sum s = { .k = n,
-                          .a = w->rows + first * w->g->a.stride,
-                          .at = w->at + tap,
-                          .a_k = w->g->a.stride,
-                          .b_k = CAK_FEW_LANES,
-                          .c = partial + tap * w->g->o,
-                          .c_row = w->g->o };
-        for (int v = 0; v < wide; v++) s.b[v] = gy[v] + first * CAK_FEW_LANES;
-        isa->sum[wide - 1][rows - 1](&s);
+        cak_few_sum part = s;
+        part.at += tap;
+        part.c += tap * s.c_row;
+        isa->sum[wide - 1][rows - 1](&part);
     }
+}
+
+static void dw_row(const cak_few_window *w, const cak_few_isa *isa, const real *gy, int64_t sample, int64_t row, real *partial,
+                   bool add)
+{
+    const cak_few *g = w->g;
+    int64_t vectors = g->o / isa->lanes;
+    for (int64_t j = 0; j < g->w; j += SEGMENT)
+        for (int64_t v = 0; v < vectors; v += CAK_FEW_WIDE) {
+            int wide = (int)cak_min64(CAK_FEW_WIDE, vectors - v);
+            cak_few_sum s = { .k = cak_min64(SEGMENT, g->w - j),
+                              .a = w->rows + j * g->a.stride,
+                              .at = w->at,
+                              .a_k = g->a.stride,
+                              .b_k = CAK_FEW_LANES,
+                              .c = partial + v * isa->lanes,
+                              .c_row = g->o,
+                              .add = add || j > 0 };
+            for (int n = 0; n < wide; n++) s.b[n] = gy + vector_at(g, isa, sample, row, v + n) + j * CAK_FEW_LANES;
+            dw_segment(w, isa, wide, s);
+        }
 }
 
 /* partial: [taps][O], the sum over a strip */
 static void dw_strip(const cak_few *g, const cak_few_isa *isa, int64_t strip, const real *x, const real *gy, real *partial,
                      real *room)
 {
-    int64_t sample = strip / strips(g), from = strip % strips(g) * ROWS, vectors = g->o / isa->lanes;
+    int64_t sample = strip / strips(g), from = strip % strips(g) * ROWS;
     cak_few_window w = cak_few_window_open(g, x + sample * g->c * g->height * g->width, room);
-    memset(partial, 0, (size_t)weights(g) * sizeof *partial);
     for (int64_t i = from; i < cak_min64(g->h, from + ROWS); i++) {
         cak_few_window_move(&w, i);
-        for (int64_t j = 0; j < g->w; j += SEGMENT)
-            for (int64_t v = 0; v < vectors; v += CAK_FEW_WIDE) {
-                int wide = (int)cak_min64(CAK_FEW_WIDE, vectors - v);
-                const real *row[CAK_FEW_WIDE];
-                for (int n = 0; n < wide; n++) row[n] = gy + vector_at(g, isa, sample, i, v + n);
-                dw_segment(&w, isa, j, cak_min64(SEGMENT, g->w - j), row, wide, partial + v * isa->lanes);
-            }
+        dw_row(&w, isa, gy, sample, i, partial, i > from);
     }
 }
 

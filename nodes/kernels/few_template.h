@@ -51,7 +51,11 @@ INLINE void sum(const int rows, const int wide, const cak_few_sum *s)
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 2
-        for (int v = 0; v < wide; v++) *(vec *)(s->c + r * s->c_row + v * LANES) += sum[r][v];
+        for (int v = 0; v < wide; v++) {
+            vec *c = (vec *)(s->c + r * s->c_row + v * LANES);
+            if (s->add) sum[r][v] += *c;
+            *c = sum[r][v];
+        }
 }
 
 #define TILE(rows) \

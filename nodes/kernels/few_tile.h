@@ -19,7 +19,7 @@ typedef struct cak_few_product {
     int64_t c_row;
 } cak_few_product;
 
-/* c[r * c_row + v * lanes] += sum over k of a[at[r] + k * a_k] * b[v][k * b_k]: a chain from zero, then added. */
+/* c[r * c_row + v * lanes] = (add ? c : 0) + sum over k of a[at[r] + k * a_k] * b[v][k * b_k]: a chain from zero, then added. */
 typedef struct cak_few_sum {
     int64_t k;
     const real *a;
@@ -29,6 +29,7 @@ typedef struct cak_few_sum {
     int64_t b_k;
     real *c;
     int64_t c_row;
+    bool add;
 } cak_few_sum;
 
 typedef void cak_few_product_tile(const cak_few_product *p);
