@@ -16,6 +16,8 @@ enum {
     CAK_GEMM_N = 256,    /* most columns of a strip: packed B and C of a strip stay in the second-level cache */
     CAK_GEMM_STEP = 32,  /* strips are multiples of this; every panel width divides it */
     CAK_GEMM_ROW = 16,   /* positions of k that lie next to each other in a row of cak_gemm_rows */
+    CAK_GEMM_AHEAD = 2,  /* places that cak_gemm_rows prefetches for each block of its sum, */
+    CAK_GEMM_LINES = 3,  /* and cache lines at each of them */
     CAK_GEMM_STRIPS = 64 /* strips are made smaller until there are about so many, to keep many threads busy */
 };
 
@@ -26,8 +28,9 @@ typedef void cak_gemm_tile(int64_t k, const real *a, const real *b, real *c, int
 typedef void cak_gemm_columns(int64_t k, const real *a, int64_t a_k, const real *b, int64_t b_k, real *c, int64_t ldc, bool add);
 
 /* and a is [blocks][m][CAK_GEMM_ROW] with a step from block to block, its last axis k; b is [k][CAK_GEMM_STEP] and c
-** [m][CAK_GEMM_STEP], of which nr columns are used. */
-typedef void cak_gemm_rows(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, bool add);
+** [m][CAK_GEMM_STEP], of which nr columns are used. ahead: blocks * CAK_GEMM_AHEAD places that are needed soon. */
+typedef void cak_gemm_rows(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, bool add,
+                           const real *const *ahead);
 
 enum { CAK_GENERIC, CAK_AVX2, CAK_AVX512, CAK_ISAS }; /* for tables of kernels by instruction set */
 

@@ -5,11 +5,21 @@
 enum { LANES = VECTOR_BYTES / sizeof(real), WIDE = 2, NR = LANES * WIDE };
 typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
+/* What the next steps read and write comes to the second-level cache while these multiply. */
+__attribute__((always_inline)) static inline void fetch(const real *const *ahead)
+{
+#pragma GCC unroll 4
+    for (int i = 0; i < CAK_GEMM_AHEAD; i++)
+#pragma GCC unroll 4
+        for (int line = 0; line < CAK_GEMM_LINES; line++) __builtin_prefetch((const char *)ahead[i] + line * 64, 0, 2);
+}
+
 /* A chain of multiply-adds for each of m * NR outputs, kept in registers from the first block to the last. a is read element by element:
 ** row i, position l of a block at a[i * a_row + l * a_k]; b is read in vectors from b[l * b_k]. */
 __attribute__((always_inline)) static inline void tile(const int m, int64_t blocks, int64_t k, const real *restrict a,
                                                        int64_t a_block, int64_t a_row, int64_t a_k, const real *restrict b,
-                                                       int64_t b_k, real *restrict c, int64_t ldc, bool add)
+                                                       int64_t b_k, real *restrict c, int64_t ldc, bool add,
+                                                       const real *const *ahead)
 {
     vec sum[MR][WIDE];
 #pragma GCC unroll 16
@@ -18,6 +28,7 @@ __attribute__((always_inline)) static inline void tile(const int m, int64_t bloc
         for (int j = 0; j < WIDE; j++) sum[i][j] = add ? *(const vec *)(c + i * ldc + j * LANES) : (vec){ 0 };
     for (int64_t block = 0; block < blocks; block++, a += a_block) {
         const real *at = a;
+        if (ahead) fetch(ahead + block * CAK_GEMM_AHEAD);
         for (int64_t l = 0; l < k; l++, at += a_k, b += b_k) {
             vec b0 = *(const vec *)b, b1 = *(const vec *)(b + LANES);
 #pragma GCC unroll 16
@@ -36,15 +47,16 @@ __attribute__((always_inline)) static inline void tile(const int m, int64_t bloc
 #define TILE(m)                                                                                                                \
     static void tile_##m(int64_t k, const real *a, const real *b, real *c, int64_t ldc, bool add)                              \
     {                                                                                                                          \
-        tile(m, 1, k, a, 0, 1, m, b, NR, c, ldc, add);                                                                         \
+        tile(m, 1, k, a, 0, 1, m, b, NR, c, ldc, add, NULL);                                                                   \
     }                                                                                                                          \
     static void columns_##m(int64_t k, const real *a, int64_t a_k, const real *b, int64_t b_k, real *c, int64_t ldc, bool add) \
     {                                                                                                                          \
-        tile(m, 1, k, a, 0, 1, a_k, b, b_k, c, ldc, add);                                                                      \
+        tile(m, 1, k, a, 0, 1, a_k, b, b_k, c, ldc, add, NULL);                                                                \
     }                                                                                                                          \
-    static void rows_##m(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, bool add)                     \
+    static void rows_##m(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, bool add,                     \
+                         const real *const *ahead)                                                                             \
     {                                                                                                                          \
-        tile(m, blocks, CAK_GEMM_ROW, a, a_block, CAK_GEMM_ROW, 1, b, CAK_GEMM_STEP, c, CAK_GEMM_STEP, add);                   \
+        tile(m, blocks, CAK_GEMM_ROW, a, a_block, CAK_GEMM_ROW, 1, b, CAK_GEMM_STEP, c, CAK_GEMM_STEP, add, ahead);            \
     }
 TILES
 #undef TILE

@@ -18,6 +18,7 @@ const cak_wino_transforms *cak_wino_transforms_get(const cak_isa *isa)
 
 enum {
     TILES = 36, /* most tiles of a block: what a block needs then stays in the second-level cache */
+    ROWS = 6,   /* most rows of the smallest kernel */
     PAD = 16    /* keeps the positions of a block out of each other's cache sets */
 };
 
@@ -43,15 +44,25 @@ typedef struct place { /* of a tile */
 } place;
 
 typedef struct block {
-    int64_t n; /* tiles */
-    place at[TILES];
+    int64_t n;                        /* tiles */
+    place at[2 * TILES];              /* and those of the next block */
+    int64_t next;                     /* tiles of the next block */
     int64_t groups, first[TILES + 1]; /* tiles that a kernel multiplies together: from first[g] to first[g + 1] */
     real *v, *m;
+    const real **ahead; /* places to prefetch while a panel is multiplied */
 } block;
 
 static int64_t v_position(const job *j) { return j->depth * j->block * CAK_LANES + PAD; }
 static int64_t m_position(const job *j) { return j->block * CAK_WINO_PANEL + PAD; }
-static int64_t thread_reals(const job *j) { return CAK_WINO_POSITIONS * (v_position(j) + m_position(j)); }
+
+/* Places that the kernels of one panel prefetch when there are so many groups of tiles. */
+static int64_t ahead_places(const job *j, int64_t groups) { return CAK_WINO_POSITIONS * groups * j->depth * CAK_GEMM_AHEAD; }
+
+static int64_t thread_reals(const job *j)
+{
+    int64_t places = ahead_places(j, (j->block + ROWS - 1) / ROWS) * (int64_t)(sizeof(void *) / sizeof(real));
+    return CAK_WINO_POSITIONS * (v_position(j) + m_position(j)) + cak_round_up(places, PAD);
+}
 
 static void next_place(const job *j, place *at)
 {
@@ -66,11 +77,13 @@ static void open_block(const job *j, int64_t first, block *b)
 {
     place at = { first / (j->rows * j->columns), first / j->columns % j->rows, first % j->columns };
     b->n = cak_min64(j->block, j->tiles - first);
-    for (int64_t t = 0; t < b->n; t++, next_place(j, &at)) b->at[t] = at;
+    b->next = cak_min64(j->block, j->tiles - first - b->n);
+    for (int64_t t = 0; t < b->n + b->next; t++, next_place(j, &at)) b->at[t] = at;
     b->groups = cak_gemm_tiles(j->isa, b->n);
     for (int64_t g = 0; g <= b->groups; g++) b->first[g] = cak_gemm_tile_row(b->n, b->groups, g);
     b->v = j->scratch + thread_reals(j) * cak_thread();
     b->m = b->v + CAK_WINO_POSITIONS * v_position(j);
+    b->ahead = (const real **)(void *)(b->m + CAK_WINO_POSITIONS * m_position(j));
 }
 
 static int64_t offset(const image *im, int64_t sample, int64_t channels, int64_t row, int64_t column)
@@ -139,17 +152,51 @@ static void transform_out(const job *j, place at, int64_t channels, int64_t phas
     copy_tile(j, at, channels, row, column, edge);
 }
 
+/* Where the tile's output of half a panel goes: three pixels of each row. */
+static int64_t plan_out(const job *j, place at, int64_t half, int64_t n, int64_t places, const real **ahead)
+{
+    int64_t s = j->out.phases, step = CAK_WINO_OUT * s, channels = half / (s * s);
+    int64_t row = step * at.row + half / s % s - (s - 1), column = step * at.column + half % s * CAK_WINO_OUT;
+    if (column >= j->out.width) return n;
+    for (int64_t i = 0; i < CAK_WINO_OUT && n < places; i++)
+        if (row + i * s >= 0 && row + i * s < j->out.height)
+            ahead[n++] = j->y + offset(&j->out, at.sample, channels, row + i * s, column);
+    return n;
+}
+
+/* What a tile reads of a block of channels and the tile before it does not. */
+static int64_t plan_in(const job *j, place at, int64_t channels, int64_t n, int64_t places, const real **ahead)
+{
+    int64_t s = j->in.phases, row = CAK_WINO_OUT * s * at.row - 1, column = CAK_WINO_OUT * s * at.column - 1 + s;
+    for (int64_t i = cak_max64(0, -row); i < cak_min64(CAK_WINO_IN * s, j->in.height - row); i++)
+        for (int64_t k = 0; k < s && n < places && column + k * CAK_WINO_OUT < j->in.width; k++)
+            ahead[n++] = j->x + offset(&j->in, at.sample, channels, row + i, column + k * CAK_WINO_OUT);
+    return n;
+}
+
+/* While a panel is multiplied, its outputs come near and a share of the inputs of the next block. */
+static void plan(const job *j, const block *b, int64_t panel)
+{
+    int64_t places = ahead_places(j, b->groups), n = 0, inputs = j->in.blocks * b->next;
+    for (int64_t half = 2 * panel; half < cak_min64(2 * panel + 2, j->out.blocks * j->out.phases * j->out.phases); half++)
+        for (int64_t t = 0; t < b->n; t++) n = plan_out(j, b->at[t], half, n, places, b->ahead);
+    for (int64_t i = panel * inputs / j->panels; i < (panel + 1) * inputs / j->panels; i++)
+        n = plan_in(j, b->at[b->n + i % b->next], i / b->next, n, places, b->ahead);
+    while (n < places) b->ahead[n++] = b->v;
+}
+
 /* m[position][tile][panel] = v[position] times a panel of filters */
 static void multiply(const job *j, const block *b, const real *u)
 {
     const real *v = b->v;
+    const real *const *ahead = b->ahead;
     real *m = b->m;
     for (int64_t p = 0; p < CAK_WINO_POSITIONS; p++, v += v_position(j), m += m_position(j)) {
-        for (int64_t g = 0; g < b->groups; g++) {
+        for (int64_t g = 0; g < b->groups; g++, ahead += j->depth * CAK_GEMM_AHEAD) {
             cak_gemm_rows *kernel = j->isa->tile_rows[b->first[g + 1] - b->first[g] - 1];
             for (int64_t lane = 0; lane < CAK_WINO_PANEL; lane += j->isa->nr)
                 kernel(j->depth, v + b->first[g] * CAK_LANES, j->block * CAK_LANES, u + lane,
-                       m + b->first[g] * CAK_WINO_PANEL + lane, false);
+                       m + b->first[g] * CAK_WINO_PANEL + lane, false, ahead);
         }
         u += j->depth * CAK_LANES * CAK_WINO_PANEL;
     }
@@ -163,7 +210,10 @@ static void run_block(const job *j, int64_t first)
     for (int64_t c = 0; c < j->in.blocks; c++)
         for (int64_t t = 0; t < b.n; t++) transform_in(j, b.at[t], c, b.v + (c * phases * j->block + t) * CAK_LANES);
     for (int64_t half = 0; half < j->out.blocks * out_phases; half++) {
-        if (half % 2 == 0) multiply(j, &b, j->u + half / 2 * CAK_WINO_POSITIONS * j->depth * CAK_LANES * CAK_WINO_PANEL);
+        if (half % 2 == 0) {
+            plan(j, &b, half / 2);
+            multiply(j, &b, j->u + half / 2 * CAK_WINO_POSITIONS * j->depth * CAK_LANES * CAK_WINO_PANEL);
+        }
         for (int64_t t = 0; t < b.n; t++)
             transform_out(j, b.at[t], half / out_phases, half % out_phases, b.m + t * CAK_WINO_PANEL + half % 2 * CAK_LANES);
     }

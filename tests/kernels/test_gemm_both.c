@@ -73,8 +73,9 @@ static void check_columns(const cak_isa *isa, int m, bool add, const real *a, co
 
 static void check_rows(const cak_isa *isa, int m, bool add, const real *a, const real *b, real *c)
 {
+    const real *ahead[DEEP / CAK_GEMM_ROW * CAK_GEMM_AHEAD] = { NULL }; /* a prefetch of any place is harmless */
     for (int i = 0; i < (m + 1) * CAK_GEMM_STEP; i++) c[i] = (real)i;
-    isa->tile_rows[m - 1](DEEP / CAK_GEMM_ROW, a, A_BLOCK, b, c, add);
+    isa->tile_rows[m - 1](DEEP / CAK_GEMM_ROW, a, A_BLOCK, b, c, add, ahead);
     for (int i = 0; i < (m + 1) * CAK_GEMM_STEP; i++) {
         int row = i / CAK_GEMM_STEP, column = i % CAK_GEMM_STEP;
         real want = (real)i;
