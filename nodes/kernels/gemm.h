@@ -16,7 +16,7 @@ enum {
     CAK_GEMM_N = 256,    /* most columns of a strip: packed B and C of a strip stay in the second-level cache */
     CAK_GEMM_STEP = 32,  /* strips are multiples of this; every panel width divides it */
     CAK_GEMM_ROW = 16,   /* positions of k that lie next to each other in a row of cak_gemm_rows */
-    CAK_GEMM_AHEAD = 2,  /* places that cak_gemm_rows prefetches for each block of its sum, */
+    CAK_GEMM_AHEAD = 2,  /* places that cak_gemm_ahead prefetches for each block of its sum, */
     CAK_GEMM_LINES = 3,  /* and cache lines at each of them */
     CAK_GEMM_STRIPS = 64 /* strips are made smaller until there are about so many, to keep many threads busy */
 };
@@ -28,9 +28,11 @@ typedef void cak_gemm_tile(int64_t k, const real *a, const real *b, real *c, int
 typedef void cak_gemm_columns(int64_t k, const real *a, int64_t a_k, const real *b, int64_t b_k, real *c, int64_t ldc, bool add);
 
 /* and a is [blocks][m][CAK_GEMM_ROW] with a step from block to block, its last axis k; b is [k][CAK_GEMM_STEP] and c
-** [m][CAK_GEMM_STEP], of which nr columns are used. ahead: blocks * CAK_GEMM_AHEAD places that are needed soon. */
-typedef void cak_gemm_rows(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, bool add,
-                           const real *const *ahead);
+** [m][CAK_GEMM_STEP], of which nr columns are used. */
+typedef void cak_gemm_rows(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, bool add);
+
+/* The same from zero, while blocks * CAK_GEMM_AHEAD places come near that are needed soon. */
+typedef void cak_gemm_ahead(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, const real *const *ahead);
 
 enum { CAK_GENERIC, CAK_AVX2, CAK_AVX512, CAK_ISAS }; /* for tables of kernels by instruction set */
 
@@ -42,6 +44,7 @@ typedef struct
     cak_gemm_tile *const *tile;
     cak_gemm_columns *const *tile_columns;
     cak_gemm_rows *const *tile_rows;
+    cak_gemm_ahead *const *tile_ahead;
     void (*pick)(real *to, const real *from, int64_t n, int64_t every); /* to[i] = from[i * every] */
 } cak_isa;
 

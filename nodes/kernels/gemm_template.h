@@ -53,10 +53,13 @@ __attribute__((always_inline)) static inline void tile(const int m, int64_t bloc
     {                                                                                                                          \
         tile(m, 1, k, a, 0, 1, a_k, b, b_k, c, ldc, add, NULL);                                                                \
     }                                                                                                                          \
-    static void rows_##m(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, bool add,                     \
-                         const real *const *ahead)                                                                             \
+    static void rows_##m(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, bool add)                     \
     {                                                                                                                          \
-        tile(m, blocks, CAK_GEMM_ROW, a, a_block, CAK_GEMM_ROW, 1, b, CAK_GEMM_STEP, c, CAK_GEMM_STEP, add, ahead);            \
+        tile(m, blocks, CAK_GEMM_ROW, a, a_block, CAK_GEMM_ROW, 1, b, CAK_GEMM_STEP, c, CAK_GEMM_STEP, add, NULL);             \
+    }                                                                                                                          \
+    static void ahead_##m(int64_t blocks, const real *a, int64_t a_block, const real *b, real *c, const real *const *places)   \
+    {                                                                                                                          \
+        tile(m, blocks, CAK_GEMM_ROW, a, a_block, CAK_GEMM_ROW, 1, b, CAK_GEMM_STEP, c, CAK_GEMM_STEP, false, places);         \
     }
 TILES
 #undef TILE
@@ -68,6 +71,9 @@ static cak_gemm_columns *const columns[] = { TILES };
 #undef TILE
 #define TILE(m) rows_##m,
 static cak_gemm_rows *const rows[] = { TILES };
+#undef TILE
+#define TILE(m) ahead_##m,
+static cak_gemm_ahead *const aheads[] = { TILES };
 _Static_assert(sizeof tiles / sizeof *tiles == MR, "one tile per number of rows");
 
 /* Steps 1 and 2 are the common ones and become moves and shuffles. */
@@ -89,4 +95,5 @@ const cak_isa ISA_TABLE = { .name = ISA_NAME,
                             .tile = tiles,
                             .tile_columns = columns,
                             .tile_rows = rows,
+                            .tile_ahead = aheads,
                             .pick = pick };

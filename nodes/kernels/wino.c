@@ -193,10 +193,10 @@ static void multiply(const job *j, const block *b, const real *u)
     real *m = b->m;
     for (int64_t p = 0; p < CAK_WINO_POSITIONS; p++, v += v_position(j), m += m_position(j)) {
         for (int64_t g = 0; g < b->groups; g++, ahead += j->depth * CAK_GEMM_AHEAD) {
-            cak_gemm_rows *kernel = j->isa->tile_rows[b->first[g + 1] - b->first[g] - 1];
+            cak_gemm_ahead *kernel = j->isa->tile_ahead[b->first[g + 1] - b->first[g] - 1];
             for (int64_t lane = 0; lane < CAK_WINO_PANEL; lane += j->isa->nr)
                 kernel(j->depth, v + b->first[g] * CAK_LANES, j->block * CAK_LANES, u + lane,
-                       m + b->first[g] * CAK_WINO_PANEL + lane, false, ahead);
+                       m + b->first[g] * CAK_WINO_PANEL + lane, ahead);
         }
         u += j->depth * CAK_LANES * CAK_WINO_PANEL;
     }
