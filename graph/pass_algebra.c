@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "graph/form.h"
-#include "graph/pass.h"
+#include "graph/pass_algebra.h"
 
 extern const cak_node cak_node_add, cak_node_sub, cak_node_mul, cak_node_neg, cak_node_const, cak_node_expand;
 
@@ -13,34 +13,24 @@ typedef struct algebra {
     cak_graph *to, *canon;
     cak_arena *a;
     cak_form *form;  /* by id of from */
-    int *uses, *sum; /* by id of from: who reads it; kernels of the sum that ends in it and that nobody else reads */
+    const int *uses; /* by id of from */
+    int *sum;        /* by id of from: kernels of the sum that ends in it and that nobody else reads */
     cak_form *known; /* by id of canon: 1 / k of this form is value `base` of to; base none: not computed yet */
     int cap;
 } algebra;
 
 /* ---- sums as they are written ---- */
 
-static bool constant(const cak_graph *g, cak_ref r) { return cak_graph_value(g, r)->node == &cak_node_const; }
-
-static bool is_scale(const cak_graph *g, const cak_value *v)
-{
-    return v->node == &cak_node_neg || (v->node == &cak_node_mul && (constant(g, v->in[0]) || constant(g, v->in[1])));
-}
-
 static bool is_sum(const cak_value *v) { return v->node == &cak_node_add || v->node == &cak_node_sub; }
 
-static void count_sums(algebra *s, const bool *live, const cak_ref *out, int n)
+static void count_sums(algebra *s)
 {
     const cak_graph *g = s->from;
-    for (int i = 0; i < n; i++)
-        if (!cak_is_none(out[i])) s->uses[out[i].id]++;
+    double c;
+    cak_ref x;
     for (int id = 0; id < cak_graph_size(g); id++) {
         const cak_value *v = cak_graph_value(g, (cak_ref){ id });
-        for (int k = 0; live[id] && k < v->n_in; k++) s->uses[v->in[k].id]++;
-    }
-    for (int id = 0; id < cak_graph_size(g); id++) {
-        const cak_value *v = cak_graph_value(g, (cak_ref){ id });
-        if (!is_sum(v) && !is_scale(g, v)) continue;
+        if (!is_sum(v) && !cak_is_scale(g, v, &c, &x)) continue;
         s->sum[id] = 1;
         for (int k = 0; k < v->n_in; k++)
             if (s->uses[v->in[k].id] == 1 && cak_shape_equal(cak_shape_of(g, v->in[k]), &v->shape))
@@ -56,11 +46,6 @@ static cak_form *known(algebra *s, cak_ref base)
     s->known = cak_arena_grow(s->a, s->known, &s->cap, base.id + 1, sizeof *s->known);
     for (int i = old; i < s->cap; i++) s->known[i] = (cak_form){ 0, CAK_NONE };
     return &s->known[base.id];
-}
-
-static cak_ref multiple(cak_graph *to, cak_ref x, double k)
-{
-    return k == 1 ? x : k == -1 ? cak_neg(to, x) : cak_scale(to, x, k);
 }
 
 /* ---- rules: what stands for value v of form f; CAK_NONE: the rule does not apply ---- */
@@ -88,6 +73,16 @@ static cak_ref filled(algebra *s, const target *t)
     return cak_expand(s->to, cak_const(s->to, t->f.k), &t->v->shape);
 }
 
+/* Is v written as a constant times y? */
+static bool scales(const algebra *s, const target *t, cak_ref y)
+{
+    double c;
+    cak_ref x;
+    bool same = false;
+    for (int k = 0; k < t->v->n_in; k++) same = same || t->in[k].id == y.id;
+    return same && cak_is_scale(s->from, t->v, &c, &x);
+}
+
 /* k x, where j x is computed already, is k / j times that */
 static cak_ref again(algebra *s, const target *t)
 {
@@ -95,10 +90,7 @@ static cak_ref again(algebra *s, const target *t)
     cak_form have = *known(s, t->f.base);
     if (cak_is_none(have.base)) return CAK_NONE;
     if (have.k == t->f.k) return have.base;
-    if (t->v->node->alias) return CAK_NONE;
-    for (int k = 0; k < t->v->n_in; k++)
-        if (t->in[k].id == have.base.id && is_scale(s->from, t->v)) return CAK_NONE; /* it is written so */
-    return multiple(s->to, have.base, t->f.k / have.k);
+    return t->v->node->alias || scales(s, t, have.base) ? CAK_NONE : cak_times(s->to, have.base, t->f.k / have.k);
 }
 
 typedef struct sum_plan {
@@ -136,13 +128,13 @@ static cak_ref build_sum(cak_graph *to, const sum_plan *p)
 {
     int first = 0;
     while (p->k[first] < 0) first++;
-    cak_ref y = multiple(to, p->x[first], p->k[first]);
+    cak_ref y = cak_times(to, p->x[first], p->k[first]);
     for (int i = 0; i < p->n; i++) {
         if (i == first) continue;
-        cak_ref x = multiple(to, p->x[i], fabs(p->k[i]));
+        cak_ref x = cak_times(to, p->x[i], fabs(p->k[i]));
         y = p->k[i] < 0 ? cak_sub(to, y, x) : cak_add(to, y, x);
     }
-    return multiple(to, y, p->all);
+    return cak_times(to, y, p->all);
 }
 
 /* a sum, from the terms that did not cancel, where that takes fewer kernels; a x + a y = a (x + y), x + -y = x - y */
@@ -191,11 +183,11 @@ static cak_graph *merge(const cak_graph *g, cak_ref *out, int n)
     algebra s = { .from = g, .to = cak_graph_open(cak_graph_diag(g)), .canon = cak_graph_open(cak_graph_diag(g)) };
     s.a = cak_graph_arena(s.canon);
     s.form = cak_arena_alloc(s.a, size * sizeof *s.form);
-    s.uses = cak_arena_alloc(s.a, size * sizeof *s.uses);
+    s.uses = cak_pass_uses(g, out, n, s.a);
     s.sum = cak_arena_alloc(s.a, size * sizeof *s.sum);
     cak_ref *renamed = cak_arena_alloc(s.a, size * sizeof *renamed);
     const bool *live = cak_pass_live(g, out, n, s.a);
-    count_sums(&s, live, out, n);
+    count_sums(&s);
     for (int id = 0; id < cak_graph_size(g); id++) {
         if (!live[id]) continue;
         const cak_value *v = cak_graph_value(g, (cak_ref){ id });
@@ -215,7 +207,7 @@ typedef cak_graph *pass(const cak_graph *g, cak_ref *out, int n);
 
 cak_graph *cak_pass_algebra(const cak_graph *g, cak_ref *out, int n)
 {
-    static pass *const passes[] = { merge, cak_pass_fold, cak_pass_dce };
+    static pass *const passes[] = { merge, cak_pass_fold, cak_pass_factor, cak_pass_fold, cak_pass_dce };
     cak_graph *now = cak_pass_dce(g, out, n);
     for (int round = 0, before = 0; round < ROUNDS && cak_graph_size(now) != before; round++) {
         before = cak_graph_size(now);
