@@ -1,7 +1,9 @@
 /* conv2d in graphs: derivatives of first and second order, which reach both adjoints; shapes; sample rows. */
+#include <math.h>
 #include <string.h>
 
 #include "graph/graph.h"
+#include "nodes/kernels/naive.h"
 #include "tests/support/graph_test.h"
 
 START_TEST(test_gradients)
@@ -102,4 +104,24 @@ START_TEST(test_rows)
 }
 END_TEST
 
-SUITE(conv2d, test_gradients, test_errors, test_adjoint_shapes, test_rows)
+/* The naive loops of reference mode give what the fast kernels give, and their derivatives. */
+START_TEST(test_reference)
+{
+    static const char yaml[] = "nodes: {y: {type: conv2d, inputs: [x, w], stride: 3, pad: 2, dilation: 2}}";
+    graph_case c = { .yaml = yaml, .out = "mul(y, y)", .seed = 4 };
+    c.in[0] = (graph_input){ .name = "x", .shape = CAK_SHAPE(2, 2, 7, 8), .lo = -1, .hi = 1 };
+    c.in[1] = (graph_input){ .name = "w", .shape = CAK_SHAPE(3, 2, 3, 2), .lo = -1, .hi = 1 };
+    cak_shape shape;
+    const real *fast = graph_eval(&c, &shape);
+    ck_assert(!cak_reference());
+    cak_reference_set(true);
+    const real *naive = graph_eval(&c, NULL);
+    double error = 0;
+    for (int64_t i = 0; i < cak_shape_size(&shape); i++) error = fmax(error, fabs((double)(fast[i] - naive[i])));
+    ck_assert_double_le(error, 1e-13);
+    gradcheck(&c);
+    cak_reference_set(false);
+}
+END_TEST
+
+SUITE(conv2d, test_reference, test_gradients, test_errors, test_adjoint_shapes, test_rows)
