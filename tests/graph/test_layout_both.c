@@ -197,7 +197,7 @@ START_TEST(blocks_only_where_it_pays)
     ck_assert_int_eq(count(t.b.g, "permute"), 0);
     close_bench(&t.b);
 
-    t = open_net(); /* images of 2x2 outputs: Winograd would take more products */
+    t = open_net(); /* one image of 2x2 outputs: transforming the filters would take longer */
     x = cak_input(t.b.g, "x", &CAK_SHAPE(1, 16, 4, 4), true);
     add(&t, "y", layer(t.b.g, "a", x, 16, 4, 2, 1));
     compare(&t);
