@@ -8,6 +8,8 @@
 
 #include "graph/graph.h"
 
+enum { CAK_FUSE_VALUES = 48, CAK_FUSE_SLOTS = 96 }; /* most values of a unit; with the values it reads */
+
 typedef struct cak_unit {
     int *id; /* ascending */
     int n;
@@ -23,12 +25,12 @@ typedef struct cak_units {
 ** values of one stage are computed together, and a value is not computed again in another stage. fuse = false: each value is a unit. */
 cak_units cak_fuse(cak_arena *a, const cak_graph *g, const bool *run, const bool *keep, const int *stage, bool fuse);
 
-/* A unit of several values made ready to run. */
+/* A unit of element-wise values and their sums (one value is enough) made ready to run. */
 typedef struct cak_fused cak_fused;
 cak_fused *cak_fused_open(cak_arena *a, const cak_graph *g, const cak_unit *u, const bool *stored);
 size_t cak_fused_scratch(const cak_fused *f); /* bytes for cak_threads() threads */
 /* data[id]: memory of each stored or bound value, aliases included. samples: rows of axis 0 that the values of rows kind SAMPLE have in
-** this run (at most as many as in the graph). */
+** this run (at most as many as in the graph). What the unit writes may not overlap what it reads. */
 void cak_fused_run(const cak_fused *f, real *const *data, int64_t samples, const cak_clock *clock, void *scratch);
 
 #endif

@@ -1,7 +1,8 @@
 /* Sums and broadcasts: reduce_sum and expand, an adjoint pair. */
 #include <string.h>
 
-#include "graph/ops.h"
+#include "graph/attr_types.h"
+#include "graph/graph.h"
 #include "graph/sweep.h"
 
 static const cak_port x_in[] = { { "x", "any shape", false }, { 0 } };
@@ -73,7 +74,12 @@ static void sum_run(const cak_work *w)
     cak_sum_finish(&p, now, next, w->y.data);
 }
 
-static void sum_grad(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin) { gin[0] = cak_expand(g, gy, &s->in_shape[0]); }
+/* What a fold of samples took apart is put together again as samples. */
+static void sum_grad(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin)
+{
+    bool samples = cak_graph_value(g, s->in[0])->rows == CAK_ROWS_SAMPLE;
+    gin[0] = samples ? cak_expand_samples(g, gy, &s->in_shape[0]) : cak_expand(g, gy, &s->in_shape[0]);
+}
 
 /* A sum over axis 0 folds the samples; any other keeps them apart. */
 static cak_rows sum_rows_kind(const cak_site *s, const cak_rows *in)
@@ -109,7 +115,7 @@ CAK_NODE(reduce_sum) = {
 
 static bool expand_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 {
-    const cak_ints *to = s->attr;
+    const cak_ints *to = &((const cak_expand_attr *)s->attr)->shape;
     char a[CAK_SHAPE_TEXT], b[CAK_SHAPE_TEXT];
     *y = (cak_shape){ .rank = to->n };
     if (to->n > CAK_MAX_DIM) return cak_fail(g, "a tensor has at most %d axes", CAK_MAX_DIM);
@@ -126,7 +132,7 @@ static bool expand_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 static void expand_map(const void *attr, const real *const *in, const int *step, real *y, int64_t n)
 {
     (void)attr;
-    if (step[0]) memcpy(y, in[0], (size_t)n * sizeof *y);
+    if (step[0]) memmove(y, in[0], (size_t)n * sizeof *y);
     else
         for (int64_t i = 0; i < n; i++) y[i] = in[0][0];
 }
@@ -136,8 +142,22 @@ static void expand_run(const cak_work *w) { cak_map_run(w, expand_map); }
 /* The central unbroadcast of the gradient does the sum. */
 static void expand_grad(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin) { (void)g, (void)s, gin[0] = gy; }
 
+/* Samples stay; others begin where the attribute says so. */
+static cak_rows expand_rows(const cak_site *s, const cak_rows *in)
+{
+    const cak_expand_attr *a = s->attr;
+    const cak_shape *x = &s->in_shape[0], *y = &s->y_shape;
+    if (in[0] == CAK_ROWS_SHARED) return a->per_sample && y->rank ? CAK_ROWS_SAMPLE : CAK_ROWS_SHARED;
+    return in[0] == CAK_ROWS_SAMPLE && x->rank == y->rank && x->dim[0] == y->dim[0] ? CAK_ROWS_SAMPLE : CAK_ROWS_MIXED;
+}
+
 static const cak_attr expand_attrs[] = {
-    { .name = "shape", .doc = "shape to broadcast to; 0 keeps the axis of x", .kind = CAK_INTS, .offset = 0, .required = true },
+    { .name = "shape",
+      .doc = "shape to broadcast to; 0 keeps the axis of x",
+      .kind = CAK_INTS,
+      .offset = offsetof(cak_expand_attr, shape),
+      .required = true },
+    { .name = "per_sample", .doc = "axis 0 counts samples", .kind = CAK_BOOL, .offset = offsetof(cak_expand_attr, per_sample) },
     { .kind = CAK_END },
 };
 CAK_NODE(expand) = {
@@ -147,11 +167,12 @@ CAK_NODE(expand) = {
     .in = x_in,
     .out = one_out,
     .attr = expand_attrs,
-    .attr_size = sizeof(cak_ints),
+    .attr_size = sizeof(cak_expand_attr),
     .shape = expand_shape,
     .run = expand_run,
     .map = expand_map,
     .linear = CAK_LINEAR_JOINT,
     .diff = CAK_DIFF_RULE,
     .grad = expand_grad,
+    .rows = expand_rows,
 };
