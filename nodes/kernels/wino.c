@@ -17,7 +17,7 @@ const cak_wino_transforms *cak_wino_transforms_get(const cak_isa *isa)
 }
 
 enum {
-    TILES = 36, /* most tiles of a block: what a block needs then stays in the second-level cache */
+    TILES = 24, /* most tiles of a block: what a block needs then stays in the second-level cache */
     ROWS = 6,   /* most rows of the smallest kernel */
     PAD = 16    /* keeps the positions of a block out of each other's cache sets */
 };
@@ -99,12 +99,18 @@ static bool inside(const image *im, int64_t row, int64_t column, int64_t n)
 /* n rows and columns of a block of channels with zeros outside of the image. */
 static void copy_patch(const job *j, place at, int64_t channels, int64_t row, int64_t column, int64_t n, real *to)
 {
-    int64_t from = cak_max64(0, -column), end = cak_min64(n, j->in.width - column);
-    memset(to, 0, (size_t)(n * n * CAK_LANES) * sizeof *to);
-    for (int64_t i = cak_max64(0, -row); i < cak_min64(n, j->in.height - row); i++)
-        if (from < end)
-            memcpy(to + (i * n + from) * CAK_LANES, j->x + offset(&j->in, at.sample, channels, row + i, column + from),
-                   (size_t)((end - from) * CAK_LANES) * sizeof *to);
+    const int64_t pixel = CAK_LANES * (int64_t)sizeof *to;
+    int64_t from = cak_min64(n, cak_max64(0, -column)), end = cak_max64(from, cak_min64(n, j->in.width - column));
+    for (int64_t i = 0; i < n; i++, to += n * CAK_LANES) {
+        if (row + i < 0 || row + i >= j->in.height) {
+            memset(to, 0, (size_t)(n * pixel));
+            continue;
+        }
+        if (from > 0) memset(to, 0, (size_t)(from * pixel));
+        memcpy(to + from * CAK_LANES, j->x + offset(&j->in, at.sample, channels, row + i, column + from),
+               (size_t)((end - from) * pixel));
+        if (end < n) memset(to + end * CAK_LANES, 0, (size_t)((n - end) * pixel));
+    }
 }
 
 /* All phases of one block of channels. */
@@ -168,9 +174,10 @@ static int64_t plan_out(const job *j, place at, int64_t half, int64_t n, int64_t
 static int64_t plan_in(const job *j, place at, int64_t channels, int64_t n, int64_t places, const real **ahead)
 {
     int64_t s = j->in.phases, row = CAK_WINO_OUT * s * at.row - 1, column = CAK_WINO_OUT * s * at.column - 1 + s;
-    for (int64_t i = cak_max64(0, -row); i < cak_min64(CAK_WINO_IN * s, j->in.height - row); i++)
-        for (int64_t k = 0; k < s && n < places && column + k * CAK_WINO_OUT < j->in.width; k++)
-            ahead[n++] = j->x + offset(&j->in, at.sample, channels, row + i, column + k * CAK_WINO_OUT);
+    int64_t first = cak_max64(0, -row), end = cak_min64(CAK_WINO_IN * s, j->in.height - row), room = (places - n) / s;
+    const real *x = j->x + offset(&j->in, at.sample, channels, row + first, column);
+    for (int64_t i = first; i < cak_min64(end, first + room); i++, x += j->in.width * CAK_LANES)
+        for (int64_t k = 0; k < s; k++) ahead[n++] = x + k * CAK_WINO_OUT * CAK_LANES;
     return n;
 }
 
