@@ -16,4 +16,9 @@ typedef struct cak_draw_attr { /* draw, random */
     int32_t dist; /* 0: uniform, 1: normal */
 } cak_draw_attr;
 
+typedef struct cak_expand_attr { /* expand */
+    cak_ints shape;
+    bool per_sample;
+} cak_expand_attr;
+
 #endif

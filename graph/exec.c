@@ -1,35 +1,64 @@
-/* Run a program: kernels in order over one slab; nothing is allocated. */
+/* Run a program: steps in order over one slab; nothing is allocated. A round takes the batch slice by slice, several at a time, and adds
+** their contributions up in the order of the slices, so that the result does not depend on how many run at the same time. */
 #include "graph/exec.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "graph/par.h"
 #include "graph/plan.h"
+
+typedef struct slot { /* the place where a slice is computed */
+    real **data;      /* by id */
+    char *slab, *rows, *scratch;
+    int64_t *sample, n; /* samples of the slice */
+    int variant;
+} slot;
 
 struct cak_exec {
     const cak_program *p;
     char *slab;
-    size_t own;     /* bytes of an own slab, 0 when it is the caller's */
-    real **data;    /* by value id */
-    cak_work *work; /* by step */
-    bool made;      /* work[] fits the bindings */
+    size_t own;   /* bytes of an own slab, 0 when it is the caller's */
+    real **data;  /* by id: bound, or memory of the main schedule */
+    double *sums; /* totals of the round that runs */
+    slot *slot;
+    int64_t *order; /* samples of the batch: ordinary ones, then special ones */
+    int64_t ordinary;
+    bool resolved; /* data[] fits the bindings */
 };
 
-static real **pointer_of(cak_exec *e, int id) { return &e->data[e->p->root[id]]; }
+static size_t slot_bytes(const cak_program *p) { return p->slot_slab + p->slot_rows + p->slot_scratch; }
+static const cak_value *value(const cak_exec *e, int id) { return cak_graph_value(e->p->g, (cak_ref){ id }); }
+static bool has_rows(const cak_exec *e, int id) { return value(e, id)->rows == CAK_ROWS_SAMPLE; }
+
+/* Elements of a value that one sample has. */
+static int64_t row_size(const cak_exec *e, int id)
+{
+    const cak_shape *s = &value(e, id)->shape;
+    return cak_shape_size(s) / s->dim[0];
+}
 
 cak_exec *cak_exec_open(cak_arena *a, const cak_program *p, void *slab)
 {
     cak_exec *e = cak_arena_alloc(a, sizeof *e);
-    int size = cak_graph_size(p->g);
+    size_t size = (size_t)cak_graph_size(p->g) + 1;
     *e = (cak_exec){ .p = p, .slab = slab };
     if (!slab) {
         e->own = p->info.slab + p->info.scratch;
         e->slab = cak_slab_alloc(e->own, "tensors of a program");
     }
-    e->data = cak_arena_alloc(a, ((size_t)size + 1) * sizeof *e->data);
-    e->work = cak_arena_alloc(a, ((size_t)p->n + 1) * sizeof *e->work);
-    for (int id = 0; id < size; id++)
-        if (p->of[id] >= 0) e->data[id] = (real *)(e->slab + p->buf[p->of[id]].offset);
+    e->data = cak_arena_alloc(a, size * sizeof *e->data);
+    e->sums = (double *)(e->slab + p->main.slab);
+    e->slot = cak_arena_alloc(a, (size_t)p->slots * sizeof *e->slot);
+    e->order = cak_arena_alloc(a, (size_t)(p->slices.batch + 1) * sizeof *e->order);
+    for (int i = 0; i < p->slots; i++) {
+        slot *s = &e->slot[i];
+        s->data = cak_arena_alloc(a, size * sizeof *s->data);
+        s->sample = cak_arena_alloc(a, (size_t)(p->slices.rows + 1) * sizeof *s->sample);
+        s->slab = e->slab + p->main.slab + p->sums + (size_t)i * slot_bytes(p);
+        s->rows = s->slab + p->slot_slab;
+        s->scratch = s->rows + p->slot_rows;
+    }
     return e;
 }
 
@@ -41,7 +70,7 @@ void cak_exec_close(cak_exec *e)
 bool cak_exec_bind(cak_exec *e, const char *name, const real *data)
 {
     bool found = false;
-    e->made = false;
+    e->resolved = false;
     for (int id = 0; id < cak_graph_size(e->p->g); id++) {
         const char *have = cak_value_name(e->p->g, (cak_ref){ id });
         if (!have || strcmp(have, name)) continue;
@@ -51,40 +80,221 @@ bool cak_exec_bind(cak_exec *e, const char *name, const real *data)
     return found;
 }
 
-static void make_work(cak_exec *e, int step)
+static void resolve(cak_exec *e)
 {
-    const cak_graph *g = e->p->g;
-    const cak_value *v = cak_graph_value(g, (cak_ref){ e->p->order[step] });
-    cak_work *w = &e->work[step];
-    *w = (cak_work){ .n_in = v->n_in, .attr = v->attr, .y = { v->shape, *pointer_of(e, e->p->order[step]) } };
-    w->scratch = e->slab + e->p->info.slab;
-    for (int k = 0; k < v->n_in; k++) {
-        w->in[k] = (cak_view){ *cak_shape_of(g, v->in[k]), *pointer_of(e, v->in[k].id) };
-        CAK_CHECK(w->in[k].data != NULL); /* every input and parameter was bound */
+    for (int id = 0; id < cak_graph_size(e->p->g) && !e->resolved; id++) {
+        int r = e->p->root[id], b = e->p->main.of[r];
+        if (b >= 0) e->data[r] = (real *)(e->slab + e->p->main.buf[b].offset);
+        e->data[id] = e->data[r];
+    }
+    e->resolved = true;
+}
+
+/* ---- one step ---- */
+
+typedef struct run { /* where and on what steps run */
+    cak_exec *e;
+    real **data; /* by id */
+    void *scratch;
+    const int64_t *sample;
+    int64_t rows; /* samples; 0: whole values */
+    const cak_clock *clock;
+} run;
+
+static cak_view view(const run *r, int id)
+{
+    cak_ref v = { id };
+    CAK_CHECK(r->data[id] != NULL); /* every input and parameter was bound */
+    return (cak_view){ r->rows ? cak_shape_in_slice(r->e->p->g, v, r->rows) : *cak_shape_of(r->e->p->g, v), r->data[id] };
+}
+
+static void run_job(const run *r, const cak_job *j)
+{
+    if (j->fused) {
+        cak_fused_run(j->fused, r->data, r->rows, r->clock, r->scratch);
+        return;
+    }
+    const cak_value *v = value(r->e, j->unit.id[0]);
+    cak_work w = { .y = view(r, j->unit.id[0]),
+                   .n_in = v->n_in,
+                   .attr = v->attr,
+                   .scratch = r->scratch,
+                   .clock = r->clock,
+                   .sample = r->sample };
+    for (int k = 0; k < v->n_in; k++) w.in[k] = view(r, v->in[k].id);
+    v->node->run(&w);
+}
+
+/* ---- slices ---- */
+
+/* Rows of a value for the samples of a slice: where they are when these are neighbours, else copies. */
+static real *find_rows(const cak_exec *e, const slot *s, const cak_round *w, int i)
+{
+    int64_t size = row_size(e, w->rows[i]);
+    real *from = e->data[w->rows[i]], *to = (real *)(s->rows + w->row_at[i]);
+    CAK_CHECK(from != NULL);
+    if (s->sample[s->n - 1] - s->sample[0] == s->n - 1) return from + s->sample[0] * size;
+    for (int64_t b = 0; b < s->n; b++) memcpy(to + b * size, from + s->sample[b] * size, (size_t)size * sizeof *to);
+    return to;
+}
+
+static void point(cak_exec *e, slot *s, const cak_round *w)
+{
+    const cak_schedule *m = &w->variant[s->variant].slot;
+    int size = cak_graph_size(e->p->g);
+    memcpy(s->data, e->data, (size_t)size * sizeof *s->data);
+    for (int i = 0; i < w->n_rows; i++) s->data[w->rows[i]] = find_rows(e, s, w, i);
+    for (int id = 0; id < size; id++) {
+        int r = e->p->root[id];
+        if (m->of[r] >= 0) s->data[r] = (real *)(s->slab + m->buf[m->of[r]].offset);
+        s->data[id] = s->data[r];
     }
 }
 
-/* Shapes and pointers change with the bindings alone, so they are not looked up again at every run. */
-static void make_all(cak_exec *e)
+static void keep_rows(const cak_exec *e, const slot *s, const cak_round *w)
 {
-    for (int t = 0; t < e->p->n && !e->made; t++) make_work(e, t);
-    e->made = true;
+    for (int i = 0; i < w->n_stored; i++) {
+        int64_t size = row_size(e, w->stored[i]);
+        const real *from = s->data[w->variant[s->variant].row[i].id];
+        for (int64_t b = 0; b < s->n; b++)
+            memcpy(e->data[w->stored[i]] + s->sample[b] * size, from + b * size, (size_t)size * sizeof *from);
+    }
 }
 
-static void run_step(cak_exec *e, int step, const cak_clock *clock)
+/* The samples of slice `number`: neighbours in order[], ordinary or special. Returns the number of slices. */
+static int64_t take_slice(const cak_exec *e, slot *s, int64_t number)
 {
-    cak_work *w = &e->work[step];
-    w->clock = clock;
-    cak_graph_value(e->p->g, (cak_ref){ e->p->order[step] })->node->run(w);
+    int64_t rows = e->p->slices.rows, batch = e->p->slices.batch, first = (e->ordinary + rows - 1) / rows;
+    int64_t from = number < first ? number * rows : e->ordinary + (number - first) * rows;
+    int64_t end = number < first ? e->ordinary : batch;
+    if (s) {
+        s->variant = number >= first;
+        s->n = cak_min64(rows, end - from);
+        memcpy(s->sample, e->order + from, (size_t)s->n * sizeof *s->sample);
+    }
+    return first + (batch - e->ordinary + rows - 1) / rows;
 }
 
-void cak_exec_run(cak_exec *e, const cak_clock *clock)
+typedef bool watch(void *ctx, const run *r, const cak_job *j); /* true: stop here */
+
+static bool run_slice(cak_exec *e, slot *s, const cak_round *w, int64_t number, const cak_clock *clock, watch *seen, void *ctx)
 {
-    make_all(e);
-    for (int t = 0; t < e->p->n; t++) run_step(e, t, clock);
+    take_slice(e, s, number);
+    point(e, s, w);
+    const cak_variant *v = &w->variant[s->variant];
+    run r = { e, s->data, s->scratch, s->sample, s->n, clock };
+    for (int t = 0; t < v->slot.n; t++) {
+        const cak_job *j = &v->job[v->slot.step[t].what];
+        run_job(&r, j);
+        if (seen && seen(ctx, &r, j)) return true;
+    }
+    keep_rows(e, s, w);
+    return false;
 }
+
+/* Add the contributions of n slices, which lie in the first n slots, to the totals. */
+static void add_up(cak_exec *e, const cak_round *w, int n)
+{
+    for (int i = 0; i < w->n_total; i++) {
+        int64_t size = cak_shape_size(&value(e, w->total[i])->shape);
+        double *sum = e->sums + w->sum_at[i];
+        CAK_PARALLEL_FOR (b, cak_blocks(size), size * n)
+            for (int k = 0; k < n; k++) {
+                cak_ref part = w->variant[e->slot[k].variant].part[i];
+                const real *x = cak_is_none(part) ? NULL : e->slot[k].data[part.id];
+                for (int64_t j = b * CAK_BLOCK; x && j < cak_min64(size, (b + 1) * CAK_BLOCK); j++) sum[j] += (double)x[j];
+            }
+    }
+}
+
+static void finish_totals(cak_exec *e, const cak_round *w)
+{
+    for (int i = 0; i < w->n_total; i++) {
+        int64_t size = cak_shape_size(&value(e, w->total[i])->shape);
+        for (int64_t j = 0; j < size; j++) e->data[w->total[i]][j] = (real)e->sums[w->sum_at[i] + j];
+    }
+}
+
+static bool run_round(cak_exec *e, const cak_round *w, const cak_clock *clock, watch *seen, void *ctx)
+{
+    int64_t slices = take_slice(e, NULL, 0);
+    memset(e->sums, 0, (size_t)w->sums * sizeof *e->sums);
+    for (int64_t from = 0; from < slices; from += e->p->slots) {
+        int n = (int)cak_min64(e->p->slots, slices - from);
+        bool stop = false;
+        if (n == 1 || seen)
+            for (int i = 0; i < n && !stop; i++) stop = run_slice(e, &e->slot[i], w, from + i, clock, seen, ctx);
+        else CAK_PARALLEL_SLOTS(i, n)
+            {
+                cak_team_set(e->p->threads);
+                run_slice(e, &e->slot[i], w, from + i, clock, NULL, NULL);
+            }
+        if (stop) return true;
+        add_up(e, w, n);
+    }
+    finish_totals(e, w);
+    return false;
+}
+
+/* ---- special samples ---- */
+
+static bool holds(const cak_exec *e, const cak_same_rows *f, int64_t sample)
+{
+    int64_t n = row_size(e, f->a.id);
+    const real *a = e->data[f->a.id] + sample * n;
+    if (!cak_is_none(f->b)) return !memcmp(a, e->data[f->b.id] + sample * n, (size_t)n * sizeof *a);
+    for (int64_t i = 0; i < n; i++)
+        if (a[i] != 0) return false;
+    return true;
+}
+
+/* Ordinary samples first, each kind in its order. */
+static void sort_samples(cak_exec *e)
+{
+    const cak_special *f = e->p->special;
+    int64_t batch = e->p->slices.batch, n = 0, special = batch;
+    for (int64_t b = 0; b < batch; b++) {
+        bool all = f != NULL;
+        for (int i = 0; all && i < f->n_facts; i++) all = holds(e, &f->fact[i], b);
+        if (all) e->order[--special] = b;
+        else e->order[n++] = b;
+    }
+    e->ordinary = n;
+    for (int64_t i = n, k = batch - 1; i < k; i++, k--) { /* they were put down backwards */
+        int64_t t = e->order[i];
+        e->order[i] = e->order[k];
+        e->order[k] = t;
+    }
+}
+
+static void run_all(cak_exec *e, const cak_clock *clock, watch *seen, void *ctx)
+{
+    const cak_program *p = e->p;
+    run r = { .e = e, .data = e->data, .scratch = e->slab + p->main.slab, .clock = clock };
+    resolve(e);
+    sort_samples(e);
+    for (int t = 0; t < p->main.n; t++) {
+        const cak_job *j = &p->job[p->main.step[t].what];
+        if (j->round >= 0) {
+            if (run_round(e, &p->round[j->round], clock, seen, ctx)) return;
+            continue;
+        }
+        run_job(&r, j);
+        if (seen && seen(ctx, &r, j)) return;
+    }
+}
+
+void cak_exec_run(cak_exec *e, const cak_clock *clock) { run_all(e, clock, NULL, NULL); }
 
 const real *cak_exec_data(const cak_exec *e, cak_ref out) { return cak_is_none(out) ? NULL : e->data[e->p->root[out.id]]; }
+
+/* ---- where a number stopped being one ---- */
+
+typedef struct search {
+    cak_ref found;
+    int64_t index;
+    double bad;
+} search;
 
 static bool find_bad(const real *x, int64_t n, int64_t *index, double *bad)
 {
@@ -93,17 +303,38 @@ static bool find_bad(const real *x, int64_t n, int64_t *index, double *bad)
     return false;
 }
 
+static bool look(void *ctx, const run *r, const cak_job *j)
+{
+    search *s = ctx;
+    cak_view y = view(r, j->unit.id[0]);
+    if (!find_bad(y.data, cak_shape_size(&y.shape), &s->index, &s->bad)) return false;
+    s->found.id = j->unit.id[0];
+    int64_t size = r->rows && has_rows(r->e, s->found.id) ? row_size(r->e, s->found.id) : 0;
+    if (size) s->index = r->sample[s->index / size] * size + s->index % size;
+    return true;
+}
+
+/* Another program for the same values, in which every kernel stands alone, so that each result can be looked at. */
+static void search_kernels(cak_exec *e, const cak_clock *clock, search *s)
+{
+    cak_arena *a = cak_arena_open("search");
+    cak_plan_options o = { .plain = true, .whole = !e->p->slices.batch };
+    cak_exec *f = cak_exec_open(a, cak_plan_with(a, e->p->g, e->p->out, e->p->n_out, &o), NULL);
+    for (int id = 0; id < cak_graph_size(e->p->g); id++)
+        if (cak_value_name(e->p->g, (cak_ref){ id })) f->data[id] = e->data[id];
+    run_all(f, clock, look, s);
+    cak_exec_close(f);
+    cak_arena_close(a);
+}
+
 cak_ref cak_exec_find_nonfinite(cak_exec *e, const cak_clock *clock, int64_t *index, double *bad)
 {
-    for (int id = 0; id < cak_graph_size(e->p->g); id++) /* what came from outside first */
+    search s = { .found = CAK_NONE };
+    for (int id = 0; id < cak_graph_size(e->p->g) && cak_is_none(s.found); id++) /* what came from outside first */
         if (cak_value_name(e->p->g, (cak_ref){ id }) && e->data[id] &&
-            find_bad(e->data[id], cak_shape_size(cak_shape_of(e->p->g, (cak_ref){ id })), index, bad))
-            return (cak_ref){ id };
-    make_all(e);
-    for (int t = 0; t < e->p->n; t++) {
-        cak_ref y = { e->p->order[t] };
-        run_step(e, t, clock);
-        if (find_bad(e->work[t].y.data, cak_shape_size(cak_shape_of(e->p->g, y)), index, bad)) return y;
-    }
-    return CAK_NONE;
+            find_bad(e->data[id], cak_shape_size(cak_shape_of(e->p->g, (cak_ref){ id })), &s.index, &s.bad))
+            s.found.id = id;
+    if (cak_is_none(s.found)) search_kernels(e, clock, &s);
+    *index = s.index, *bad = s.bad;
+    return s.found;
 }

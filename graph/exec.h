@@ -7,14 +7,34 @@
 typedef struct cak_program cak_program; /* read-only after planning; belongs to an arena */
 typedef struct cak_exec cak_exec;
 
+/* Samples for which there is a cheaper way to the same results: all facts hold for them. See graph/special.h. */
+typedef struct cak_same_rows {
+    cak_ref a, b; /* the row of input a equals that of input b; b none: it is all zero */
+} cak_same_rows;
+typedef struct cak_special {
+    cak_same_rows *fact;
+    int n_facts;
+    cak_ref *result, *instead; /* a sum over samples or a stored value of the graph, and what takes its place for these samples */
+    int n_results;
+} cak_special;
+
+typedef struct cak_plan_options {
+    bool whole;                 /* the whole batch at once instead of slices */
+    bool plain;                 /* every kernel by itself, none fused */
+    const cak_special *special; /* NULL: none */
+} cak_plan_options;
+
 /* Plan the values that out[] needs. The outputs stay valid after a run. */
 cak_program *cak_plan(cak_arena *a, const cak_graph *g, const cak_ref *out, int n);
+cak_program *cak_plan_with(cak_arena *a, const cak_graph *g, const cak_ref *out, int n, const cak_plan_options *o);
 
 typedef struct cak_plan_info {
-    int values, kernels;                 /* live values; those that run a kernel */
+    int values, kernels;                 /* live values; steps that run, over the samples counted once */
     size_t peak;                         /* bytes alive at the worst step: a lower bound of the slab */
     size_t slab, scratch, sum, external; /* bytes: planned slab, scratch, sum of all tensors, parameters and inputs */
     int folds, mixed;                    /* values that fold samples / mix samples otherwise */
+    int64_t batch, rows;                 /* samples; samples of a slice (0: not sliced) */
+    int rounds, slots, threads;          /* passes over the batch; slices at the same time; threads of each */
     const char *order;                   /* which order was best: "creation", "depth", "greedy" */
 } cak_plan_info;
 cak_plan_info cak_program_info(const cak_program *p);

@@ -274,7 +274,7 @@ static void finish_sum(const running *r, int k)
 void cak_fused_run(const cak_fused *f, real *const *data, int64_t samples, const cak_clock *clock, void *scratch)
 {
     cak_shape shape = f->shape;
-    if (f->sliced) shape.dim[0] = samples;
+    if (f->sliced && samples) shape.dim[0] = samples;
     running r = { .f = f, .data = data, .sweep = cak_sweep_of(&shape, f->cut), .blocks = scratch };
     size_t doubles = doubles_of(f, &r.sweep), lanes = (size_t)(r.sweep.rows * r.sweep.chunks * f->n_sums * CAK_SUM_LANES);
     (void)clock; /* no value that draws is fused */

@@ -158,17 +158,19 @@ static void fill_site(const cak_graph *g, const cak_value *v, cak_site *s)
     }
 }
 
-/* Row b of y reads row b of the inputs, where an input has the full rank; a sample axis that moved makes it mixed. */
+/* Row b of y reads row b of the inputs, where an input has the full rank. A sample axis that moved makes it mixed, and so does one that
+** meets as many rows of something else: these cannot be taken apart. */
 static cak_rows elementwise_rows(const cak_site *s, const cak_rows *in)
 {
-    cak_rows rows = CAK_ROWS_SHARED;
+    bool samples = false, others = false;
     for (int i = 0; i < s->n_in; i++) {
-        if (cak_is_none(s->in[i]) || in[i] == CAK_ROWS_SHARED) continue;
-        if (in[i] == CAK_ROWS_MIXED || s->in_shape[i].rank != s->y_shape.rank || s->in_shape[i].dim[0] != s->y_shape.dim[0])
-            return CAK_ROWS_MIXED;
-        rows = CAK_ROWS_SAMPLE;
+        if (cak_is_none(s->in[i])) continue;
+        bool full = s->in_shape[i].rank == s->y_shape.rank && s->y_shape.rank && s->in_shape[i].dim[0] == s->y_shape.dim[0];
+        if (in[i] == CAK_ROWS_MIXED || (in[i] == CAK_ROWS_SAMPLE && !full)) return CAK_ROWS_MIXED;
+        samples = samples || in[i] == CAK_ROWS_SAMPLE;
+        others = others || (in[i] == CAK_ROWS_SHARED && full && s->y_shape.dim[0] > 1);
     }
-    return rows;
+    return !samples ? CAK_ROWS_SHARED : others ? CAK_ROWS_MIXED : CAK_ROWS_SAMPLE;
 }
 
 cak_rows cak_graph_rows(const cak_graph *g, const cak_value *v)

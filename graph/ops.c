@@ -92,8 +92,15 @@ cak_ref cak_mean(cak_graph *g, cak_ref x) { return cak_scale(g, cak_sum(g, x), 1
 cak_ref cak_expand(cak_graph *g, cak_ref x, const cak_shape *to)
 {
     if (cak_is_none(x) || cak_shape_equal(cak_shape_of(g, x), to)) return x;
-    cak_ints shape = shape_ints(to);
-    return cak_append(g, &cak_node_expand, &shape, &x, 1);
+    cak_expand_attr a = { shape_ints(to), false };
+    return cak_append(g, &cak_node_expand, &a, &x, 1);
+}
+
+cak_ref cak_expand_samples(cak_graph *g, cak_ref x, const cak_shape *to)
+{
+    if (cak_is_none(x) || cak_shape_equal(cak_shape_of(g, x), to)) return x;
+    cak_expand_attr a = { shape_ints(to), true };
+    return cak_append(g, &cak_node_expand, &a, &x, 1);
 }
 
 cak_ref cak_reshape(cak_graph *g, cak_ref x, const cak_shape *to)

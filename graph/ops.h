@@ -42,11 +42,12 @@ cak_ref cak_detach(cak_graph *g, cak_ref x);                     /* x, but no gr
 enum { CAK_ALL_AXES = 0x1f };
 cak_ref cak_sum_axes(cak_graph *g, cak_ref x, int axes); /* sum, axes kept with extent 1 */
 cak_ref cak_mean_axes(cak_graph *g, cak_ref x, int axes);
-cak_ref cak_sum(cak_graph *g, cak_ref x);                            /* scalar: sum of all elements */
-cak_ref cak_mean(cak_graph *g, cak_ref x);                           /* scalar: mean of all elements */
-cak_ref cak_expand(cak_graph *g, cak_ref x, const cak_shape *to);    /* broadcast */
-cak_ref cak_reshape(cak_graph *g, cak_ref x, const cak_shape *to);   /* same elements, other shape */
-cak_ref cak_permute(cak_graph *g, cak_ref x, const cak_ints *order); /* y axis i is x axis order[i] */
+cak_ref cak_sum(cak_graph *g, cak_ref x);                                 /* scalar: sum of all elements */
+cak_ref cak_mean(cak_graph *g, cak_ref x);                                /* scalar: mean of all elements */
+cak_ref cak_expand(cak_graph *g, cak_ref x, const cak_shape *to);         /* broadcast */
+cak_ref cak_expand_samples(cak_graph *g, cak_ref x, const cak_shape *to); /* broadcast; axis 0 of the result counts samples */
+cak_ref cak_reshape(cak_graph *g, cak_ref x, const cak_shape *to);        /* same elements, other shape */
+cak_ref cak_permute(cak_graph *g, cak_ref x, const cak_ints *order);      /* y axis i is x axis order[i] */
 cak_ref cak_slice(cak_graph *g, cak_ref x, int axis, int64_t from, int64_t count);
 cak_ref cak_pad(cak_graph *g, cak_ref x, int axis, int64_t before, int64_t after); /* zeros */
 cak_ref cak_concat(cak_graph *g, cak_ref x, cak_ref y, int axis);

@@ -4,13 +4,19 @@
 #ifdef _OPENMP
 #include <omp.h>
 
-int cak_threads(void) { return omp_in_parallel() ? 1 : omp_get_max_threads(); }
+int cak_threads(void) { return omp_get_active_level() >= omp_get_max_active_levels() ? 1 : omp_get_max_threads(); }
 int cak_thread(void) { return omp_get_thread_num(); }
 void cak_threads_set(int n) { omp_set_num_threads(n); }
+void cak_team_set(int n)
+{
+    omp_set_max_active_levels(n > 1 ? 2 : 1);
+    omp_set_num_threads(n);
+}
 #else
 int cak_threads(void) { return 1; }
 int cak_thread(void) { return 0; }
 void cak_threads_set(int n) { (void)n; }
+void cak_team_set(int n) { (void)n; }
 #endif
 
 double cak_sum_block(const real *x, int64_t n)

@@ -14,13 +14,17 @@ enum { CAK_BLOCK = 4096, CAK_SMALL = 16384 }; /* elements of a block; loops smal
 int cak_threads(void); /* threads a parallel region gets (1 without OpenMP or inside a region) */
 int cak_thread(void);  /* number of the calling thread, 0-based */
 void cak_threads_set(int n);
+void cak_team_set(int n); /* threads of a parallel region inside of the slot that calls; see CAK_PARALLEL_SLOTS */
 
 #define CAK_PRAGMA(x) _Pragma(#x)
 #ifdef _OPENMP
 /* for (i = 0; i < n; i++) over independent items, spread over threads when `work` (elements in all) is worth it */
 #define CAK_PARALLEL_FOR(i, n, work) \
     CAK_PRAGMA(omp parallel for schedule(static) if ((work) >= CAK_SMALL)) for (int64_t i = 0; i < (n); i++)
+/* for (i = 0; i < n; i++), a thread for each; parallel regions inside get the threads that cak_team_set() says */
+#define CAK_PARALLEL_SLOTS(i, n) CAK_PRAGMA(omp parallel for schedule(static, 1) num_threads(n) if ((n) > 1)) for (int i = 0; i < (n); i++)
 #else
+#define CAK_PARALLEL_SLOTS(i, n) for (int i = 0; i < (n); i++)
 #define CAK_PARALLEL_FOR(i, n, work) for (int64_t i = 0; i < (n); i++)
 #endif
 

@@ -64,7 +64,8 @@ static void absorb_expand(const cak_graph *to, const cak_value *v, cak_ref *in)
     for (int k = 0; k < 2; k++) {
         const cak_value *e = cak_graph_value(to, in[k]);
         cak_shape y;
-        if (e->node != &cak_node_expand) continue;
+        const cak_value *other = cak_graph_value(to, in[1 - k]);
+        if (e->node != &cak_node_expand || (e->rows == CAK_ROWS_SAMPLE && other->rows != CAK_ROWS_SAMPLE)) continue;
         if (cak_shape_broadcast(cak_shape_of(to, e->in[0]), cak_shape_of(to, in[1 - k]), &y) && cak_shape_equal(&y, &v->shape))
             in[k] = e->in[0];
     }

@@ -151,7 +151,7 @@ static cak_ref rebuild(cak_graph *to, const cak_value *v, const cak_ref *in)
 {
     if (v->node == &cak_node_expand) {
         cak_shape y = blocked_shape(&v->shape);
-        return cak_expand(to, in[0], &y);
+        return v->rows == CAK_ROWS_SAMPLE ? cak_expand_samples(to, in[0], &y) : cak_expand(to, in[0], &y);
     }
     if (v->node != &cak_node_reduce_sum) return cak_append(to, v->node, v->attr, in, v->n_in);
     cak_ints axes = *(const cak_ints *)v->attr;

@@ -1,328 +1,399 @@
-/* From a graph to a program: an order of execution, lifetimes, and offsets in one slab.
-**
-** Values that are only another view of a value (reshape, detach) share its buffer; an element-wise node may take over the buffer of an
-** input that dies with it. Several orders are tried and the one with the lowest peak of live bytes is kept; the order cannot change a
-** result, because each kernel owns its output. */
+/* From a graph to a program: what is computed once and what slice by slice, units, their order, and a place for every value. */
 #include "graph/plan.h"
-#include "graph/text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN = 64 };
+#include "graph/par.h"
+
+enum {
+    ALIGN = 64,
+    SMALL_SLOT = 64 * 1024 * 1024, /* bytes: smaller slices run side by side, one for each thread */
+    TEAM = 4                       /* threads that share a large slice */
+};
 
 typedef struct planner {
-    cak_arena *a;
+    cak_arena *a; /* of the program */
+    cak_arena *tmp;
     const cak_graph *g;
     cak_program *p;
-    int size;            /* values of the graph */
-    bool *live, *pinned; /* by id; pinned: an output lives in this buffer */
-    int *root;           /* id of the value that owns the buffer */
-    int *uses;           /* uses of each buffer by live values */
+    int size;   /* values of the graph */
+    bool *live; /* by id */
 } planner;
 
-static size_t value_bytes(const cak_graph *g, int id)
-{
-    size_t n = (size_t)cak_shape_size(cak_shape_of(g, (cak_ref){ id })) * sizeof(real);
-    return (n + ALIGN - 1) / ALIGN * ALIGN;
-}
-
+static size_t round_up(size_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
 static bool external(const cak_graph *g, int id) { return cak_value_name(g, (cak_ref){ id }) != NULL; }
 static const cak_value *value(const planner *q, int id) { return cak_graph_value(q->g, (cak_ref){ id }); }
+static void *per_value(planner *q, size_t item) { return cak_arena_alloc(q->tmp, ((size_t)q->size + 1) * item); }
 
-static void find_live(planner *q, const cak_ref *out, int n)
+static size_t value_bytes(const planner *q, int id, int64_t rows)
 {
-    for (int i = 0; i < n; i++)
-        if (!cak_is_none(out[i])) q->live[out[i].id] = true;
+    cak_shape s = rows ? cak_shape_in_slice(q->g, (cak_ref){ id }, rows) : value(q, id)->shape;
+    return round_up((size_t)cak_shape_size(&s) * sizeof(real));
+}
+
+static bool has_rows(const planner *q, int id) { return value(q, id)->rows == CAK_ROWS_SAMPLE; }
+static bool needs_kernel(const planner *q, int id) { return !value(q, id)->node->alias && !external(q->g, id); }
+
+static void spread(const planner *q, bool *set)
+{
     for (int id = q->size - 1; id >= 0; id--)
-        for (int k = 0; q->live[id] && k < value(q, id)->n_in; k++) q->live[value(q, id)->in[k].id] = true;
-    for (int id = 0; id < q->size; id++) {
-        q->root[id] = value(q, id)->node->alias ? q->root[value(q, id)->in[0].id] : id;
-        for (int k = 0; q->live[id] && !value(q, id)->node->alias && k < value(q, id)->n_in; k++)
-            q->uses[q->root[value(q, id)->in[k].id]]++;
-    }
-    for (int i = 0; i < n; i++)
-        if (!cak_is_none(out[i])) q->pinned[q->root[out[i].id]] = true;
+        for (int k = 0; set[id] && k < value(q, id)->n_in; k++) set[value(q, id)->in[k].id] = true;
 }
 
-static bool needs_kernel(const planner *q, int id) { return q->live[id] && !value(q, id)->node->alias && !external(q->g, id); }
-
-/* ---- orders ---- */
-
-static int creation_order(planner *q, int *order)
+static void find_live(planner *q, const cak_special *special)
 {
-    int n = 0;
-    for (int id = 0; id < q->size; id++)
-        if (needs_kernel(q, id)) order[n++] = id;
-    return n;
+    cak_program *p = q->p;
+    for (int i = 0; i < p->n_out; i++)
+        if (!cak_is_none(p->out[i])) q->live[p->out[i].id] = true;
+    for (int i = 0; special && i < special->n_results; i++)
+        if (!cak_is_none(special->instead[i])) q->live[special->instead[i].id] = true;
+    spread(q, q->live);
+    for (int id = 0; id < q->size; id++) p->root[id] = value(q, id)->node->alias ? p->root[value(q, id)->in[0].id] : id;
 }
 
-/* Depth first from the outputs: what an output needs is computed just before it. An explicit stack; graphs are deep. */
-static int depth_order(planner *q, const cak_ref *out, int n_out, int *order)
+/* ---- steps: what they read and write ---- */
+
+typedef struct steps {
+    cak_step_io *io;
+    cak_job *job;
+    int n;
+    const bool *local; /* by id: has memory in the schedule that is made */
+    int64_t rows;      /* samples of a slice; 0: whole values */
+    int *seen;         /* by id: number of the last step, from 1, that reads or makes it */
+} steps;
+
+/* Values of `local` that the unit reads from memory and does not make itself. */
+static void find_reads(planner *q, steps *s, const cak_unit *u, cak_step_io *io, const bool *stored)
 {
-    bool *done = cak_arena_alloc(q->a, (size_t)q->size + 1);
-    int *stack = cak_arena_alloc(q->a, ((size_t)q->size + 1) * sizeof *stack);
-    int *next = cak_arena_alloc(q->a, ((size_t)q->size + 1) * sizeof *next), n = 0;
-    for (int i = 0; i < n_out; i++) {
-        int top = 0;
-        if (cak_is_none(out[i]) || done[out[i].id]) continue;
-        stack[top++] = out[i].id;
-        while (top) {
-            int id = stack[top - 1];
-            if (!done[id] && next[id] < value(q, id)->n_in) {
-                int in = value(q, id)->in[next[id]++].id;
-                if (!done[in]) stack[top++] = in;
-                continue;
-            }
-            top--;
-            if (done[id]) continue;
-            done[id] = true;
-            if (needs_kernel(q, id)) order[n++] = id;
+    int n = 0, mine = s->n + 1;
+    for (int i = 0; i < u->n; i++) n += value(q, u->id[i])->n_in, s->seen[u->id[i]] = mine;
+    io->read = cak_arena_alloc(q->a, ((size_t)n + 1) * sizeof *io->read);
+    io->write = cak_arena_alloc(q->a, ((size_t)u->n + 1) * sizeof *io->write);
+    for (int i = 0; i < u->n; i++) {
+        if (stored[u->id[i]]) io->write[io->n_write++] = u->id[i];
+        for (int k = 0; k < value(q, u->id[i])->n_in; k++) {
+            int in = q->p->root[value(q, u->id[i])->in[k].id];
+            if (s->seen[in] == mine || !s->local[in]) continue;
+            s->seen[in] = mine;
+            io->read[io->n_read++] = in;
         }
     }
-    return n;
 }
 
-/* Bytes that appear minus bytes that can be given back when value `id` is computed now. */
-static int64_t growth(const planner *q, int id, const int *left)
+static int64_t elements(const planner *q, int id, int64_t rows)
+{
+    cak_shape s = rows ? cak_shape_in_slice(q->g, (cak_ref){ id }, rows) : value(q, id)->shape;
+    return cak_shape_size(&s);
+}
+
+/* An element-wise kernel may write where it reads an input of its own size, but not where it reads a broadcast one. */
+static bool can_take_over(const planner *q, const steps *s, int id)
 {
     const cak_value *v = value(q, id);
-    int64_t bytes = (int64_t)value_bytes(q->g, id);
+    if (!v->node->in_place) return false;
     for (int k = 0; k < v->n_in; k++) {
-        int r = q->root[v->in[k].id], here = 0, before = 0;
-        for (int j = 0; j < v->n_in; j++) {
-            here += q->root[v->in[j].id] == r;
-            before += j < k && q->root[v->in[j].id] == r;
+        int in = v->in[k].id;
+        if (s->local[q->p->root[in]] && elements(q, in, s->rows) != elements(q, id, s->rows) &&
+            value_bytes(q, in, s->rows) == value_bytes(q, id, s->rows))
+            return false;
+    }
+    return true;
+}
+
+static void add_unit(planner *q, steps *s, const cak_unit *u, const bool *stored)
+{
+    cak_step_io *io = &s->io[s->n];
+    *io = (cak_step_io){ .what = s->n };
+    s->job[s->n] = (cak_job){ .unit = *u, .round = -1 };
+    find_reads(q, s, u, io, stored);
+    if (u->n > 1) s->job[s->n].fused = cak_fused_open(q->a, q->g, u, stored);
+    else io->in_place = can_take_over(q, s, u->id[0]);
+    s->n++;
+}
+
+static steps open_steps(planner *q, int n, const bool *local, int64_t rows)
+{
+    size_t room = (size_t)n + 1;
+    return (steps){ .io = cak_arena_alloc(q->tmp, room * sizeof(cak_step_io)),
+                    .job = cak_arena_alloc(q->a, room * sizeof(cak_job)),
+                    .local = local,
+                    .rows = rows,
+                    .seen = per_value(q, sizeof(int)) };
+}
+
+static cak_schedule schedule(planner *q, const steps *s, const bool *pinned)
+{
+    size_t *bytes = per_value(q, sizeof *bytes);
+    for (int id = 0; id < q->size; id++)
+        if (s->local[id]) bytes[id] = value_bytes(q, id, s->rows);
+    return cak_schedule_steps(q->a, q->size, s->io, s->n, bytes, pinned);
+}
+
+/* ---- rounds ---- */
+
+/* The values that take the place of the results of round k for special samples. */
+static cak_ref instead(const cak_program *p, int id, bool special)
+{
+    for (int i = 0; special && i < p->special->n_results; i++)
+        if (p->special->result[i].id == id) return p->special->instead[i];
+    return (cak_ref){ id };
+}
+
+/* The values to compute: contributions to the totals, rows of the stored ones. A contribution that is a constant zero is left out. */
+static bool *find_roots(planner *q, cak_round *w, cak_variant *v, bool special)
+{
+    bool *roots = per_value(q, sizeof(bool));
+    v->part = cak_arena_alloc(q->a, ((size_t)w->n_total + 1) * sizeof *v->part);
+    v->row = cak_arena_alloc(q->a, ((size_t)w->n_stored + 1) * sizeof *v->row);
+    for (int i = 0; i < w->n_total; i++) {
+        cak_ref r = instead(q->p, w->total[i], special);
+        v->part[i] = q->p->slices.sliced[r.id] ? r : CAK_NONE;
+        if (!cak_is_none(v->part[i])) roots[q->p->root[r.id]] = true;
+    }
+    for (int i = 0; i < w->n_stored; i++) {
+        v->row[i] = instead(q->p, w->stored[i], special);
+        roots[q->p->root[v->row[i].id]] = true;
+    }
+    return roots;
+}
+
+static void plan_variant(planner *q, cak_round *w, cak_variant *v, int k, bool special, bool *used)
+{
+    bool *roots = find_roots(q, w, v, special);
+    bool *need = cak_round_values(q->tmp, q->g, &q->p->slices, k, roots), *run = per_value(q, sizeof *run);
+    int *stage = per_value(q, sizeof *stage);
+    for (int id = 0; id < q->size; id++) {
+        run[id] = need[id] && needs_kernel(q, id);
+        used[id] = used[id] || need[id];
+    }
+    cak_units u = cak_fuse(q->a, q->g, run, roots, stage, !q->p->plain);
+    bool *local = per_value(q, sizeof *local);
+    for (int id = 0; id < q->size; id++) local[id] = run[id] && u.stored[id];
+    steps s = open_steps(q, u.n, local, q->p->slices.rows);
+    for (int i = 0; i < u.n; i++) add_unit(q, &s, &u.unit[i], u.stored);
+    v->slot = schedule(q, &s, roots);
+    v->job = s.job;
+}
+
+/* Values outside of the slot that the values in `used` read. */
+static void find_outside(planner *q, cak_round *w, const bool *used, int k, cak_step_io *io)
+{
+    const cak_slices *s = &q->p->slices;
+    bool *seen = per_value(q, sizeof *seen);
+    io->read = cak_arena_alloc(q->a, ((size_t)q->size + 1) * sizeof *io->read);
+    w->rows = cak_arena_alloc(q->a, ((size_t)q->size + 1) * sizeof *w->rows);
+    w->row_at = cak_arena_alloc(q->a, ((size_t)q->size + 1) * sizeof *w->row_at);
+    for (int id = 0; id < q->size; id++)
+        for (int i = 0; used[id] && i < value(q, id)->n_in; i++) {
+            int in = value(q, id)->in[i].id, r = q->p->root[in];
+            bool mine = s->sliced[r] && s->stage[r] == k && !(s->total[r] && !used[r]);
+            if (seen[r] || used[r] || mine) continue;
+            seen[r] = true;
+            if (!external(q->g, r)) io->read[io->n_read++] = r;
+            if (!has_rows(q, r)) continue;
+            w->row_at[w->n_rows] = w->rows_bytes;
+            w->rows_bytes += value_bytes(q, r, s->rows);
+            w->rows[w->n_rows++] = r;
         }
-        if (!before && left[r] == here && !q->pinned[r] && !external(q->g, r)) bytes -= (int64_t)value_bytes(q->g, r);
-    }
-    return bytes;
 }
 
-/* Who reads each buffer: users[start[r] .. start[r + 1]), one entry per use; waits[id]: uses by id of what is not computed yet. */
-typedef struct readers {
-    int *start, *users, *waits;
-} readers;
-
-static readers find_readers(planner *q, const int *order, int n)
+static void find_results(planner *q, cak_round *w, int k)
 {
-    size_t room = (size_t)q->size + 2;
-    readers w = { cak_arena_alloc(q->a, room * sizeof(int)), NULL, cak_arena_alloc(q->a, room * sizeof(int)) };
-    int *fill = cak_arena_alloc(q->a, room * sizeof(int));
-    for (int id = 0; id < q->size; id++) w.start[id + 1] = fill[id + 1] = w.start[id] + q->uses[id];
-    w.users = cak_arena_alloc(q->a, ((size_t)w.start[q->size] + 1) * sizeof(int));
-    for (int t = 0; t < n; t++) {
-        const cak_value *v = value(q, order[t]);
-        for (int k = 0; k < v->n_in; k++) {
-            int r = q->root[v->in[k].id];
-            w.users[fill[r]++] = order[t];
-            w.waits[order[t]] += !external(q->g, r);
-        }
+    const cak_slices *s = &q->p->slices;
+    w->total = cak_arena_alloc(q->a, ((size_t)q->size + 1) * sizeof *w->total);
+    w->stored = cak_arena_alloc(q->a, ((size_t)q->size + 1) * sizeof *w->stored);
+    w->sum_at = cak_arena_alloc(q->a, ((size_t)q->size + 1) * sizeof *w->sum_at);
+    for (int id = 0; id < q->size; id++) {
+        if (!q->live[id] || !s->sliced[id] || s->stage[id] != k) continue;
+        if (s->stored[id]) w->stored[w->n_stored++] = id;
+        if (!s->total[id]) continue;
+        w->sum_at[w->n_total] = w->sums;
+        w->sums += (cak_shape_size(&value(q, id)->shape) + 7) / 8 * 8;
+        w->total[w->n_total++] = id;
     }
-    return w;
 }
 
-/* Index in `ready` of the value after which the least memory is in use; the oldest of equals. */
-static int pick(const planner *q, const int *ready, int n, const int *left)
+static void add_round(planner *q, steps *main, int k)
 {
-    int best = 0;
-    int64_t best_growth = growth(q, ready[0], left);
-    for (int i = 1; i < n; i++) {
-        int64_t grow = growth(q, ready[i], left);
-        if (grow < best_growth || (grow == best_growth && ready[i] < ready[best])) best = i, best_growth = grow;
-    }
-    return best;
+    cak_round *w = &q->p->round[k];
+    bool *used = per_value(q, sizeof *used);
+    find_results(q, w, k);
+    if (!w->n_total && !w->n_stored) return;
+    w->n_variants = q->p->special ? 2 : 1;
+    w->variant = cak_arena_alloc(q->a, (size_t)w->n_variants * sizeof *w->variant);
+    for (int v = 0; v < w->n_variants; v++) plan_variant(q, w, &w->variant[v], k, v > 0, used);
+    cak_step_io *io = &main->io[main->n];
+    *io = (cak_step_io){ .what = main->n };
+    find_outside(q, w, used, k, io);
+    io->write = cak_arena_alloc(q->a, ((size_t)(w->n_total + w->n_stored) + 1) * sizeof *io->write);
+    for (int i = 0; i < w->n_total; i++) io->write[io->n_write++] = w->total[i];
+    for (int i = 0; i < w->n_stored; i++) io->write[io->n_write++] = w->stored[i];
+    main->job[main->n++].round = k;
 }
 
-/* List scheduling: of the values that can be computed, take the one that `pick` finds. */
-static int greedy_order(planner *q, int *order)
+/* ---- the whole ---- */
+
+static void plan_main(planner *q)
 {
-    int n = 0, n_ready = 0, total = creation_order(q, order);
-    readers w = find_readers(q, order, total);
-    int *left = cak_arena_alloc(q->a, ((size_t)q->size + 1) * sizeof *left);
-    int *ready = cak_arena_alloc(q->a, ((size_t)total + 1) * sizeof *ready);
-    memcpy(left, q->uses, (size_t)q->size * sizeof *left);
-    for (int t = 0; t < total; t++)
-        if (!w.waits[order[t]]) ready[n_ready++] = order[t];
-    while (n_ready) {
-        int best = pick(q, ready, n_ready, left), id = ready[best];
-        ready[best] = ready[--n_ready];
-        for (int k = 0; k < value(q, id)->n_in; k++) left[q->root[value(q, id)->in[k].id]]--;
-        for (int u = w.start[id]; u < w.start[id + 1]; u++)
-            if (!--w.waits[w.users[u]]) ready[n_ready++] = w.users[u];
-        order[n++] = id;
+    cak_program *p = q->p;
+    const cak_slices *s = &p->slices;
+    bool *run = per_value(q, sizeof *run), *keep = per_value(q, sizeof *keep), *local = per_value(q, sizeof *local);
+    for (int id = 0; id < q->size; id++) {
+        if (!q->live[id]) continue;
+        run[id] = !s->sliced[id] && needs_kernel(q, id);
+        for (int k = 0; s->sliced[id] && k < value(q, id)->n_in; k++) keep[p->root[value(q, id)->in[k].id]] = true;
     }
-    CAK_CHECK(n == total);
-    return n;
+    for (int i = 0; i < p->n_out; i++)
+        if (!cak_is_none(p->out[i])) keep[p->root[p->out[i].id]] = true;
+    cak_units u = cak_fuse(q->a, q->g, run, keep, s->stage, !p->plain);
+    for (int id = 0; id < q->size; id++)
+        local[id] = (run[id] && u.stored[id]) || (q->live[id] && s->sliced[id] && (s->total[id] || s->stored[id]));
+    steps main = open_steps(q, u.n + s->rounds, local, 0);
+    for (int k = 0; k <= s->rounds; k++) {
+        for (int i = 0; i < u.n; i++)
+            if (s->stage[u.unit[i].id[0]] == k) add_unit(q, &main, &u.unit[i], u.stored);
+        if (k < s->rounds) add_round(q, &main, k);
+    }
+    bool *pinned = per_value(q, sizeof *pinned);
+    for (int i = 0; i < p->n_out; i++)
+        if (!cak_is_none(p->out[i])) pinned[p->root[p->out[i].id]] = true;
+    p->main = schedule(q, &main, pinned);
+    p->job = main.job;
 }
 
-/* ---- buffers ---- */
-
-/* Lifetimes of the buffers in an order; a taken-over buffer is one buffer with a longer life. Returns the number of buffers. */
-static int assign_buffers(planner *q, const int *order, int n, cak_buffer *buf, int *of)
+static cak_site value_site(const cak_graph *g, const cak_value *v, cak_ref r, int64_t rows)
 {
-    int *left = cak_arena_alloc(q->a, ((size_t)q->size + 1) * sizeof *left), n_buf = 0;
-    memcpy(left, q->uses, (size_t)q->size * sizeof *left);
-    for (int id = 0; id < q->size; id++) of[id] = -1;
-    for (int t = 0; t < n; t++) {
-        int id = order[t];
-        const cak_value *v = value(q, id);
-        for (int k = 0; k < v->n_in; k++) {
-            int r = q->root[v->in[k].id];
-            left[r]--;
-            if (of[r] >= 0 && buf[of[r]].last < t) buf[of[r]].last = t;
-        }
-        for (int k = 0; k < v->n_in && v->node->in_place && of[id] < 0; k++) {
-            int r = q->root[v->in[k].id];
-            bool fits = of[r] >= 0 && !left[r] && !q->pinned[r] && value_bytes(q->g, r) == value_bytes(q->g, id);
-            for (int j = 0; j < v->n_in && fits; j++)
-                if (q->root[v->in[j].id] == r) fits = cak_shape_size(cak_shape_of(q->g, v->in[j])) == cak_shape_size(&v->shape);
-            if (fits) of[id] = of[r];
-        }
-        if (of[id] < 0) {
-            of[id] = n_buf++;
-            buf[of[id]] = (cak_buffer){ value_bytes(q->g, id), 0, t, t };
-        }
-        buf[of[id]].last = q->pinned[id] ? n : t;
-    }
-    return n_buf;
-}
-
-static size_t peak_bytes(const cak_buffer *buf, int n_buf, int n, cak_arena *a)
-{
-    int64_t *delta = cak_arena_alloc(a, ((size_t)n + 2) * sizeof *delta), now = 0, peak = 0;
-    for (int i = 0; i < n_buf; i++) {
-        delta[buf[i].first] += (int64_t)buf[i].bytes;
-        delta[buf[i].last + 1] -= (int64_t)buf[i].bytes;
-    }
-    for (int t = 0; t <= n; t++) {
-        now += delta[t];
-        if (now > peak) peak = now;
-    }
-    return (size_t)peak;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    const cak_buffer *x = *(cak_buffer *const *)a, *y = *(cak_buffer *const *)b;
-    return x->bytes != y->bytes ? (x->bytes < y->bytes) - (x->bytes > y->bytes) : (x > y) - (x < y);
-}
-
-/* Large buffers first, each at the lowest offset where it meets no buffer that lives at the same time. Returns the size of the slab. */
-static size_t place_buffers(planner *q, cak_buffer *buf, int n)
-{
-    cak_buffer **todo = cak_arena_alloc(q->a, ((size_t)n + 1) * sizeof *todo);
-    cak_buffer **placed = cak_arena_alloc(q->a, ((size_t)n + 1) * sizeof *placed);
-    size_t slab = 0;
-    for (int i = 0; i < n; i++) todo[i] = &buf[i];
-    qsort(todo, (size_t)n, sizeof *todo, by_size);
-    for (int i = 0; i < n; i++) {
-        cak_buffer *b = todo[i];
-        size_t offset = 0;
-        for (int k = 0; k < i; k++) { /* placed[] is sorted by offset */
-            const cak_buffer *c = placed[k];
-            if (c->last < b->first || c->first > b->last) continue;
-            if (c->offset >= offset + b->bytes) break;
-            if (c->offset + c->bytes > offset) offset = c->offset + c->bytes;
-        }
-        b->offset = offset;
-        if (offset + b->bytes > slab) slab = offset + b->bytes;
-        int k = i;
-        for (; k > 0 && placed[k - 1]->offset > offset; k--) placed[k] = placed[k - 1];
-        placed[k] = b;
-    }
-    return slab;
-}
-
-static cak_site value_site(const cak_graph *g, const cak_value *v)
-{
-    cak_site s = { .attr = v->attr, .n_in = v->n_in, .y = CAK_NONE, .y_shape = v->shape };
+    cak_site s = { .attr = v->attr, .n_in = v->n_in, .y = CAK_NONE, .y_shape = rows ? cak_shape_in_slice(g, r, rows) : v->shape };
     for (int k = 0; k < v->n_in; k++) {
         s.in[k] = v->in[k];
-        s.in_shape[k] = *cak_shape_of(g, v->in[k]);
+        s.in_shape[k] = rows ? cak_shape_in_slice(g, v->in[k], rows) : *cak_shape_of(g, v->in[k]);
     }
     return s;
 }
 
-static void count_values(planner *q)
+static size_t job_scratch(const planner *q, const cak_job *j, int64_t rows)
 {
-    cak_program *p = q->p;
-    for (int id = 0; id < q->size; id++) {
-        if (!q->live[id]) continue;
-        const cak_value *v = value(q, id);
-        bool sample_in = false;
-        p->info.values++;
-        for (int k = 0; k < v->n_in; k++) sample_in |= value(q, v->in[k].id)->rows == CAK_ROWS_SAMPLE;
-        p->info.folds += sample_in && v->rows == CAK_ROWS_SHARED;
-        p->info.mixed += v->rows == CAK_ROWS_MIXED;
-        if (external(q->g, id)) p->info.external += value_bytes(q->g, id);
-        else if (!v->node->alias) p->info.sum += value_bytes(q->g, id);
-        if (needs_kernel(q, id) && v->node->scratch) {
-            cak_site s = value_site(q->g, v);
-            size_t bytes = (v->node->scratch(&s) + ALIGN - 1) / ALIGN * ALIGN;
-            if (bytes > p->info.scratch) p->info.scratch = bytes;
-        }
-    }
+    if (j->round >= 0) return 0;
+    if (j->fused) return round_up(cak_fused_scratch(j->fused));
+    const cak_value *v = value(q, j->unit.id[0]);
+    cak_site s = value_site(q->g, v, (cak_ref){ j->unit.id[0] }, rows);
+    return v->node->scratch ? round_up(v->node->scratch(&s)) : 0;
 }
 
-cak_program *cak_plan(cak_arena *arena, const cak_graph *g, const cak_ref *out, int n_out)
+static size_t most_scratch(const planner *q, const cak_job *job, int n, int64_t rows)
 {
-    static const char *const names[] = { "creation", "depth", "greedy" };
-    int size = cak_graph_size(g);
-    planner q = { .a = cak_arena_open("plan"), .g = g, .size = size };
-    size_t room = (size_t)size + 1;
-    cak_program *p = q.p = cak_arena_alloc(arena, sizeof *p);
-    q.live = cak_arena_alloc(q.a, room);
-    q.pinned = cak_arena_alloc(q.a, room);
-    q.uses = cak_arena_alloc(q.a, room * sizeof(int));
-    q.root = cak_arena_alloc(arena, room * sizeof(int));
-    *p = (cak_program){ .g = g, .root = q.root, .n_out = n_out };
-    p->out = memcpy(cak_arena_alloc(arena, (size_t)(n_out + 1) * sizeof *out), out, (size_t)n_out * sizeof *out);
-    p->order = cak_arena_alloc(arena, room * sizeof(int));
-    p->of = cak_arena_alloc(arena, room * sizeof(int));
-    p->buf = cak_arena_alloc(arena, room * sizeof *p->buf);
-    find_live(&q, out, n_out);
-    count_values(&q);
-    int *order = cak_arena_alloc(q.a, room * sizeof(int)), *of = cak_arena_alloc(q.a, room * sizeof(int));
-    cak_buffer *buf = cak_arena_alloc(q.a, room * sizeof *buf);
-    for (int k = 0; k < 3; k++) {
-        int n = k == 0 ? creation_order(&q, order) : k == 1 ? depth_order(&q, out, n_out, order) : greedy_order(&q, order);
-        int n_buf = assign_buffers(&q, order, n, buf, of);
-        size_t peak = peak_bytes(buf, n_buf, n, q.a), slab = place_buffers(&q, buf, n_buf);
-        if (k > 0 && slab >= p->info.slab) continue;
-        p->n = p->info.kernels = n;
-        p->n_buf = n_buf;
-        p->info.slab = slab;
-        p->info.peak = peak;
-        p->info.order = names[k];
-        memcpy(p->order, order, (size_t)n * sizeof *order);
-        memcpy(p->of, of, (size_t)size * sizeof *of);
-        memcpy(p->buf, buf, (size_t)n_buf * sizeof *buf);
+    size_t most = 0;
+    for (int i = 0; i < n; i++) {
+        size_t bytes = job_scratch(q, &job[i], rows);
+        if (bytes > most) most = bytes;
     }
-    cak_arena_close(q.a);
+    return most;
+}
+
+/* Small slices run side by side and their kernels on one thread each; a large slice has a team of threads, so that memory grows by a
+** slice only with every fourth thread. */
+static void divide_threads(cak_program *p)
+{
+    int all = cak_threads();
+    int64_t slices = (p->slices.batch + p->slices.rows - 1) / p->slices.rows;
+    int64_t want = p->slot_slab <= SMALL_SLOT ? all : (all + TEAM - 1) / TEAM;
+    p->slots = (int)cak_max64(1, cak_min64(slices, want));
+    p->threads = all / p->slots;
+}
+
+static void size_slots(planner *q)
+{
+    cak_program *p = q->p;
+    p->slots = 1, p->threads = cak_threads();
+    p->main_scratch = most_scratch(q, p->job, p->main.n, 0);
+    if (!p->slices.rounds) return;
+    for (int k = 0; k < p->slices.rounds; k++) {
+        cak_round *w = &p->round[k];
+        for (int v = 0; v < w->n_variants; v++)
+            if (w->variant[v].slot.slab > p->slot_slab) p->slot_slab = w->variant[v].slot.slab;
+        if (w->rows_bytes > p->slot_rows && p->slices.rows > 1) p->slot_rows = w->rows_bytes;
+        if ((size_t)w->sums * sizeof(double) > p->sums) p->sums = (size_t)w->sums * sizeof(double);
+    }
+    int all = cak_threads();
+    divide_threads(p);
+    cak_threads_set(p->threads);
+    for (int k = 0; k < p->slices.rounds; k++)
+        for (int v = 0; v < p->round[k].n_variants; v++) {
+            size_t bytes = most_scratch(q, p->round[k].variant[v].job, p->round[k].variant[v].slot.n, p->slices.rows);
+            if (bytes > p->slot_scratch) p->slot_scratch = bytes;
+        }
+    cak_threads_set(all);
+}
+
+static void count(planner *q)
+{
+    cak_program *p = q->p;
+    cak_plan_info *i = &p->info;
+    size_t slots = (size_t)p->slots * (p->slot_slab + p->slot_rows), slot_peak = 0;
+    for (int id = 0; id < q->size; id++) {
+        const cak_value *v = value(q, id);
+        bool sample_in = false;
+        if (!q->live[id]) continue;
+        i->values++;
+        for (int k = 0; k < v->n_in; k++) sample_in |= has_rows(q, v->in[k].id);
+        i->folds += sample_in && v->rows == CAK_ROWS_SHARED;
+        i->mixed += v->rows == CAK_ROWS_MIXED;
+        if (external(q->g, id)) i->external += value_bytes(q, id, 0);
+        else if (!v->node->alias) i->sum += value_bytes(q, id, 0);
+    }
+    i->kernels = p->main.n;
+    for (int k = 0; k < p->slices.rounds; k++)
+        for (int v = 0; v < p->round[k].n_variants; v++) {
+            const cak_schedule *s = &p->round[k].variant[v].slot;
+            if (v == 0) i->kernels += s->n - 1;
+            if (s->peak > slot_peak) slot_peak = s->peak;
+        }
+    size_t scratch = p->sums + (size_t)p->slots * p->slot_scratch;
+    i->slab = p->main.slab + slots;
+    i->peak = p->main.peak + (size_t)p->slots * (slot_peak + p->slot_rows);
+    i->scratch = scratch + slots > p->main_scratch ? scratch : p->main_scratch - slots;
+    i->order = p->main.order;
+    i->batch = p->slices.batch, i->rows = p->slices.rows, i->rounds = p->slices.rounds;
+    i->slots = p->slots, i->threads = p->threads;
+}
+
+/* Linear functions of sums that only special samples have: they must stay within the round. */
+static bool *find_early(planner *q, const cak_special *special)
+{
+    bool *early = per_value(q, sizeof *early), *base = per_value(q, sizeof *base);
+    for (int i = 0; special && i < special->n_results; i++)
+        if (!cak_is_none(special->instead[i])) early[special->instead[i].id] = true;
+    for (int i = 0; i < q->p->n_out; i++)
+        if (!cak_is_none(q->p->out[i])) base[q->p->out[i].id] = true;
+    spread(q, early);
+    spread(q, base);
+    for (int id = 0; id < q->size; id++) early[id] = early[id] && !base[id];
+    return early;
+}
+
+cak_program *cak_plan_with(cak_arena *arena, const cak_graph *g, const cak_ref *out, int n_out, const cak_plan_options *o)
+{
+    planner q = { .a = arena, .tmp = cak_arena_open("plan"), .g = g, .size = cak_graph_size(g) };
+    size_t room = (size_t)q.size + 1;
+    cak_program *p = q.p = cak_arena_alloc(arena, sizeof *p);
+    q.live = per_value(&q, sizeof(bool));
+    *p = (cak_program){ .g = g, .n_out = n_out, .plain = o->plain, .special = o->special };
+    p->root = cak_arena_alloc(arena, room * sizeof *p->root);
+    p->out = memcpy(cak_arena_alloc(arena, (size_t)(n_out + 1) * sizeof *out), out, (size_t)n_out * sizeof *out);
+    find_live(&q, o->special);
+    if (o->whole) p->special = NULL;
+    p->slices = cak_find_slices(arena, g, q.live, out, n_out, find_early(&q, p->special), o->whole);
+    p->round = cak_arena_alloc(arena, ((size_t)p->slices.rounds + 1) * sizeof *p->round);
+    plan_main(&q);
+    size_slots(&q);
+    count(&q);
+    cak_arena_close(q.tmp);
     return p;
 }
 
-cak_plan_info cak_program_info(const cak_program *p) { return p->info; }
-
-char *cak_program_text(cak_arena *a, const cak_program *p)
+cak_program *cak_plan(cak_arena *a, const cak_graph *g, const cak_ref *out, int n)
 {
-    const cak_plan_info *i = &p->info;
-    char *text = cak_arena_print(
-        a,
-        "values %d, kernels %d, folds over samples %d, mixed %d\n"
-        "slab %zu bytes (live peak %zu), scratch %zu, sum of all tensors %zu, parameters and inputs %zu, order %s\n"
-        "step  value  %-14s %12s %12s  first-last  shape\n",
-        i->values, i->kernels, i->folds, i->mixed, i->slab, i->peak, i->scratch, i->sum, i->external, i->order, "node", "bytes",
-        "offset");
-    cak_text_builder b = { .a = a };
-    cak_text_add(&b, "%s", text);
-    for (int t = 0; t < p->n; t++) {
-        const cak_value *v = cak_graph_value(p->g, (cak_ref){ p->order[t] });
-        const cak_buffer *u = &p->buf[p->of[p->order[t]]];
-        char shape[CAK_SHAPE_TEXT];
-        cak_text_add(&b, "%4d  %%%-5d %-14s %12zu %12zu  %5d-%-5d %s\n", t, p->order[t], v->node->name, u->bytes, u->offset,
-                     u->first, u->last, cak_shape_text(&v->shape, shape));
-    }
-    return cak_text_done(&b);
+    return cak_plan_with(a, g, out, n, &(cak_plan_options){ 0 });
 }
+
+cak_plan_info cak_program_info(const cak_program *p) { return p->info; }

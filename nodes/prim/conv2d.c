@@ -156,7 +156,7 @@ cak_rows cak_conv2d_rows(const cak_site *s, const cak_rows *in)
 cak_rows cak_conv2d_dw_rows(const cak_site *s, const cak_rows *in)
 {
     (void)s;
-    return in[0] == CAK_ROWS_MIXED || in[1] == CAK_ROWS_MIXED ? CAK_ROWS_MIXED : CAK_ROWS_SHARED;
+    return in[0] == in[1] && in[0] != CAK_ROWS_MIXED ? CAK_ROWS_SHARED : CAK_ROWS_MIXED;
 }
 
 /* ---- descriptors ---- */

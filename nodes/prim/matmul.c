@@ -67,10 +67,10 @@ static void matmul_grad(cak_graph *g, const cak_site *s, cak_ref gz, cak_ref *gi
 static cak_rows matmul_rows(const cak_site *s, const cak_rows *in)
 {
     const matmul_attr *a = s->attr;
-    if (in[0] == CAK_ROWS_MIXED || in[1] == CAK_ROWS_MIXED) return CAK_ROWS_MIXED;
-    bool x_summed = in[0] == CAK_ROWS_SHARED || a->tx, y_summed = in[1] == CAK_ROWS_SHARED || !a->ty;
-    if (x_summed && y_summed) return CAK_ROWS_SHARED;
-    return in[1] == CAK_ROWS_SHARED ? CAK_ROWS_SAMPLE : CAK_ROWS_MIXED;
+    if (in[0] == CAK_ROWS_SHARED && in[1] == CAK_ROWS_SHARED) return CAK_ROWS_SHARED;
+    if (in[0] == CAK_ROWS_SAMPLE && in[1] == CAK_ROWS_SHARED && !a->tx) return CAK_ROWS_SAMPLE;
+    bool fold = in[0] == CAK_ROWS_SAMPLE && in[1] == CAK_ROWS_SAMPLE && a->tx && !a->ty;
+    return fold ? CAK_ROWS_SHARED : CAK_ROWS_MIXED;
 }
 
 static const cak_port matmul_in[] = { { "x", "matrix [m,k], or [k,m] with tx", false },

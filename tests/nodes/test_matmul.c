@@ -55,8 +55,8 @@ END_TEST
 START_TEST(test_rows)
 {
     /* by [x is per sample][y is per sample][tx][ty] */
-    static const cak_rows want[2][2][2][2] = { { { { W, W }, { W, W } }, { { W, M }, { W, M } } },
-                                               { { { S, S }, { W, W } }, { { M, M }, { W, M } } } };
+    static const cak_rows want[2][2][2][2] = { { { { W, W }, { W, W } }, { { M, M }, { M, M } } },
+                                               { { { S, S }, { M, M } }, { { M, M }, { W, M } } } };
     cak_shape square = CAK_SHAPE(3, 3);
     for (int i = 0; i < 16; i++) {
         cak_diag *d = cak_diag_open();

@@ -103,10 +103,10 @@ static void bind_all(cak_arena *a, const cak_graph *g, cak_exec *e)
     }
 }
 
-const real **run_planned(cak_arena *a, const cak_graph *g, const cak_ref *out, int n)
+const real **run_planned_with(cak_arena *a, const cak_graph *g, const cak_ref *out, int n, const cak_plan_options *o)
 {
     const real **y = cak_arena_alloc(a, (size_t)n * sizeof *y);
-    cak_exec *e = cak_exec_open(a, cak_plan(a, g, out, n), NULL);
+    cak_exec *e = cak_exec_open(a, cak_plan_with(a, g, out, n, o), NULL);
     bind_all(a, g, e);
     cak_exec_run(e, &clock_now);
     for (int i = 0; i < n; i++) {
@@ -115,6 +115,11 @@ const real **run_planned(cak_arena *a, const cak_graph *g, const cak_ref *out, i
     }
     cak_exec_close(e);
     return y;
+}
+
+const real **run_planned(cak_arena *a, const cak_graph *g, const cak_ref *out, int n)
+{
+    return run_planned_with(a, g, out, n, &(cak_plan_options){ 0 });
 }
 
 static cak_site site_of(const cak_graph *g, const cak_value *v)

@@ -21,6 +21,7 @@ real *random_data(cak_arena *a, const char *name, int64_t n);
 
 /* Value of out[0..n): planned, and with memory of its own for every value. Inputs and parameters get random_data. */
 const real **run_planned(cak_arena *a, const cak_graph *g, const cak_ref *out, int n);
+const real **run_planned_with(cak_arena *a, const cak_graph *g, const cak_ref *out, int n, const cak_plan_options *o);
 const real **run_plain(cak_arena *a, const cak_graph *g, const cak_ref *out, int n);
 
 #endif
