@@ -57,15 +57,16 @@ static bool read_line(int argc, char **argv, typed *t, int *code)
 {
     struct option known[CHOICES + 1] = { 0 };
     for (int i = 0; i < CHOICES; i++) known[i] = (struct option){ choices[i].name, choices[i].value ? 1 : 0, NULL, 0 };
-    int which;
-    while (*code = CAK_EXIT_USAGE, getopt_long(argc, argv, "", known, &which) == 0) {
+    int which, got;
+    *code = CAK_EXIT_USAGE;
+    while ((got = getopt_long(argc, argv, "", known, &which)) == 0) {
         const struct choice *c = &choices[which];
         if (!strcmp(c->name, "help")) return *code = help(), false;
         *(const char **)((char *)t + c->at) = c->value ? optarg : "";
     }
-    if (optind == argc) return true;
-    fprintf(stderr, "bench: error: unexpected '%s'\n", argv[optind]);
-    return false;
+    if (got == -1 && optind == argc) return true;
+    if (got == -1) fprintf(stderr, "bench: error: unexpected '%s'\n", argv[optind]);
+    return false; /* getopt has said what is wrong */
 }
 
 static bool read_threads(bench_options *o, const char *text)
@@ -160,7 +161,7 @@ static int bench(const bench_options *o, bool list_only)
     session s = { .list = { .arena = a, .o = o } };
     cak_threads_set(o->thread[0]);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) tables[i](&s.list);
-    int code = run_cases(&s, o, &filter, list_only);
+    int code = s.list.failed ? CAK_EXIT_DATA : run_cases(&s, o, &filter, list_only);
     cak_arena_close(a);
     regfree(&filter);
     return code;

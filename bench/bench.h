@@ -56,6 +56,7 @@ typedef struct bench_list {
     const bench_options *o;
     bench_case *item;
     int n, cap;
+    bool failed; /* a table could not be made, as stderr says */
 } bench_list;
 
 void bench_add(bench_list *l, const bench_case *c);

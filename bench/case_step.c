@@ -293,7 +293,8 @@ static void add_from_file(bench_list *l)
     cak_tensors *t = cak_tensors_load(a, d, l->o->tensors);
     const cak_tensor *x = t ? cak_tensors_find(t, "batch/input") : NULL;
     cak_diag_print(d, stderr);
-    if (x && x->shape.rank == 4)
+    l->failed = !x || x->shape.rank != 4;
+    if (!l->failed)
         for (int i = 0; i < 3; i++) add_step(l, &(plan){ phases[i], x->shape.dim[0], x->shape.dim[2], x->shape.dim[3], false });
     else fprintf(stderr, "bench: error: %s holds no tensor batch/input [B,1,H,W]\n", l->o->tensors);
     cak_arena_close(a);

@@ -228,14 +228,22 @@ static double repeat(bench_run *run, const bench_case *c, int64_t iterations, do
     return (manual > 0 ? manual : wall) / (double)iterations;
 }
 
-static void measure_reps(bench_result *r, const bench_case *c, const bench_options *o)
+/* Runs of a repetition, so many that it lasts min_time. The first run, whose time is `first`, fills caches and touches memory: where that
+** can matter, another one tells how long a run takes. */
+static int64_t choose_iterations(bench_run *run, const bench_case *c, double first, double min_time)
+{
+    enum { CLEARLY = 10 };
+    double busy, once = first > CLEARLY * min_time ? first : repeat(run, c, 1, &busy);
+    return once >= min_time ? 1 : (int64_t)(min_time / once) + 1;
+}
+
+static void measure_reps(bench_result *r, const bench_case *c, const bench_options *o, double first)
 {
     bench_run *run = &r->run;
-    double busy, once = repeat(run, c, 1, &busy); /* the first run filled the caches, this one tells how long a run takes */
-    r->iterations = once >= o->min_time ? 1 : (int64_t)(o->min_time / once) + 1;
-    double burst = fmin(fmax(once * (double)r->iterations / 8, 0.002), 0.1);
+    r->iterations = choose_iterations(run, c, first, o->min_time);
+    double burst = fmin(fmax(fmax(first, o->min_time) / 8, 0.002), 0.1);
     long allocs = cak_alloc_count();
-    r->reps = once > 0 ? o->reps : 1;
+    r->reps = o->reps;
     r->peak[0] = bench_peak(burst);
     for (int i = 0; i < r->reps; i++) {
         long faults = bench_minor_faults();
@@ -257,9 +265,9 @@ bool bench_measure(bench_result *r, const bench_case *c, const bench_options *o,
     bench_reset_peak_rss();
     bool ok = c->open(&r->run, c->arg);
     if (ok) {
-        c->run(&r->run);
+        double busy, first = repeat(&r->run, c, 1, &busy);
         if (c->check) c->check(&r->run);
-        measure_reps(r, c, o);
+        measure_reps(r, c, o, first);
         r->rss = bench_peak_rss();
         summarise(r);
         if (r->run.bytes > 0) r->triad = bench_triad(0.05);
