@@ -4,14 +4,19 @@
 #include <math.h>
 #include <string.h>
 
-extern const cak_node cak_node_const, cak_node_zeros, cak_node_expand, cak_node_reshape, cak_node_add, cak_node_sub, cak_node_mul,
-    cak_node_neg;
+extern const cak_node cak_node_const, cak_node_expand, cak_node_reshape, cak_node_add, cak_node_sub, cak_node_mul, cak_node_neg;
 
 static const cak_form zero = { 0, { -1 } };
 
 static const cak_value *value(const cak_graph *c, cak_ref r) { return cak_graph_value(c, r); }
 
-static cak_ref ones(cak_graph *c, const cak_shape *shape) { return cak_expand(c, cak_const(c, 1), shape); }
+/* x with the shape and the rows of v */
+static cak_ref like(cak_graph *c, cak_ref x, const cak_value *v)
+{
+    return v->rows == CAK_ROWS_SAMPLE ? cak_expand_samples(c, x, &v->shape) : cak_expand(c, x, &v->shape);
+}
+
+static cak_ref ones(cak_graph *c, const cak_value *v) { return like(c, cak_const(c, 1), v); }
 
 static bool is_ones(const cak_graph *c, cak_ref r)
 {
@@ -22,16 +27,13 @@ static bool is_ones(const cak_graph *c, cak_ref r)
 
 bool cak_form_uniform(const cak_graph *canon, cak_form f) { return !cak_form_zero(f) && is_ones(canon, f.base); }
 
-/* The base broadcast to a shape. */
-static cak_ref lift(cak_graph *c, cak_ref base, const cak_shape *to)
-{
-    return is_ones(c, base) ? ones(c, to) : cak_expand(c, base, to);
-}
+/* The base broadcast to v. */
+static cak_ref lift(cak_graph *c, cak_ref base, const cak_value *v) { return is_ones(c, base) ? ones(c, v) : like(c, base, v); }
 
 /* The form as one value, for nodes that see the constant. */
-static cak_ref whole(cak_graph *c, cak_form f, const cak_shape *shape)
+static cak_ref whole(cak_graph *c, cak_form f, const cak_value *v)
 {
-    if (cak_form_zero(f)) return cak_expand(c, cak_const(c, 0), shape);
+    if (cak_form_zero(f)) return like(c, cak_const(c, 0), v);
     return f.k == 1 ? f.base : cak_scale(c, f.base, f.k);
 }
 
@@ -94,11 +96,10 @@ static cak_form form_of_sum(cak_graph *c, const cak_terms *s)
 
 typedef bool rule(cak_graph *c, const cak_value *v, const cak_form *in, cak_form *y);
 
-/* constant c = c * 1, zeros = 0 */
+/* constant c = c * 1 */
 static bool constant(cak_graph *c, const cak_value *v, const cak_form *in, cak_form *y)
 {
     (void)in;
-    if (v->node == &cak_node_zeros) return *y = zero, true;
     if (v->node != &cak_node_const) return false;
     double k = *(const double *)v->attr;
     *y = k == 0 ? zero : (cak_form){ k, cak_const(c, 1) };
@@ -115,7 +116,7 @@ static bool uniform(cak_graph *c, const cak_value *v, const cak_form *in, cak_fo
         a[i] = in[i].k;
     }
     double k = v->node->fold(v->attr, a);
-    *y = k == 0 ? zero : (cak_form){ k, ones(c, &v->shape) };
+    *y = k == 0 ? zero : (cak_form){ k, ones(c, v) };
     return true;
 }
 
@@ -134,8 +135,8 @@ static bool same_elements(cak_graph *c, const cak_value *v, const cak_form *in, 
 {
     if (!v->node->alias && v->node != &cak_node_expand) return false;
     *y = in[0];
-    if (is_ones(c, y->base)) return y->base = ones(c, &v->shape), true;
-    if (v->node == &cak_node_expand) return y->base = cak_expand(c, y->base, &v->shape), true;
+    if (is_ones(c, y->base)) return y->base = ones(c, v), true;
+    if (v->node == &cak_node_expand) return y->base = like(c, y->base, v), true;
     while (value(c, y->base)->node == &cak_node_reshape) y->base = value(c, y->base)->in[0];
     y->base = cak_reshape(c, y->base, &v->shape);
     return true;
@@ -149,28 +150,28 @@ static bool negation(cak_graph *c, const cak_value *v, const cak_form *in, cak_f
     return v->node == &cak_node_neg;
 }
 
-static cak_form product(cak_graph *c, cak_form a, cak_form b, const cak_shape *shape);
+static cak_form product(cak_graph *c, cak_form a, cak_form b, const cak_value *v);
 
 /* (c + d a) x = c x + d (a x): so a x + (1 - a) x is x */
-static bool distribute(cak_graph *c, cak_form a, cak_form x, const cak_shape *shape, cak_form *y)
+static bool distribute(cak_graph *c, cak_form a, cak_form x, const cak_value *v, cak_form *y)
 {
     cak_terms s, all = { 0 };
     cak_form_terms(c, a, &s);
     if (s.n != 2 || !(is_ones(c, s.term[0].base) || is_ones(c, s.term[1].base))) return false;
     for (int i = 0; i < 2; i++) {
-        cak_form p = product(c, s.term[i], x, shape);
+        cak_form p = product(c, s.term[i], x, v);
         if (!collect(c, p, &all)) return false;
     }
     *y = form_of_sum(c, &all);
     return true;
 }
 
-static cak_form product(cak_graph *c, cak_form a, cak_form b, const cak_shape *shape)
+static cak_form product(cak_graph *c, cak_form a, cak_form b, const cak_value *v)
 {
     cak_form y = { a.k * b.k, CAK_NONE };
-    if (is_ones(c, a.base)) return y.base = lift(c, b.base, shape), y;
-    if (is_ones(c, b.base)) return y.base = lift(c, a.base, shape), y;
-    if (distribute(c, a, b, shape, &y) || distribute(c, b, a, shape, &y)) return y;
+    if (is_ones(c, a.base)) return y.base = lift(c, b.base, v), y;
+    if (is_ones(c, b.base)) return y.base = lift(c, a.base, v), y;
+    if (distribute(c, a, b, v, &y) || distribute(c, b, a, v, &y)) return y;
     y.base = a.base.id < b.base.id ? cak_mul(c, a.base, b.base) : cak_mul(c, b.base, a.base);
     return y;
 }
@@ -179,7 +180,7 @@ static cak_form product(cak_graph *c, cak_form a, cak_form b, const cak_shape *s
 static bool multiplication(cak_graph *c, const cak_value *v, const cak_form *in, cak_form *y)
 {
     if (v->node != &cak_node_mul) return false;
-    *y = product(c, in[0], in[1], &v->shape);
+    *y = product(c, in[0], in[1], v);
     return true;
 }
 
@@ -192,7 +193,7 @@ static bool summation(cak_graph *c, const cak_value *v, const cak_form *in, cak_
     cak_form part[2] = { in[0], in[1] };
     if (v->node == &cak_node_sub) part[1].k = -part[1].k;
     for (int i = 0; i < 2; i++) {
-        if (!cak_form_zero(part[i])) part[i].base = lift(c, part[i].base, &v->shape);
+        if (!cak_form_zero(part[i])) part[i].base = lift(c, part[i].base, v);
         fits = fits && collect(c, part[i], &s);
     }
     if (!fits) s.n = 0; /* the two sides stay terms */
@@ -220,15 +221,18 @@ static bool linear(cak_graph *c, const cak_value *v, const cak_form *in, cak_for
 
 static rule *const rules[] = { constant, uniform, linear_of_zero, same_elements, negation, multiplication, summation, linear };
 
-/* Products of constants may leave the range of numbers. */
-static bool sound(cak_form f) { return cak_form_zero(f) ? f.k == 0 : isfinite(f.k) && f.k != 0; }
+/* Products of constants may leave the range of numbers; what has no samples any more is no fold of samples. */
+static bool sound(const cak_graph *c, const cak_value *v, cak_form f)
+{
+    return cak_form_zero(f) ? f.k == 0 : isfinite(f.k) && f.k != 0 && value(c, f.base)->rows == v->rows;
+}
 
 cak_form cak_form_of(cak_graph *canon, const cak_graph *g, const cak_value *v, const cak_form *in)
 {
     cak_form y;
     cak_ref all[CAK_MAX_IN];
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if (rules[i](canon, v, in, &y) && sound(y)) return y;
-    for (int i = 0; i < v->n_in; i++) all[i] = whole(canon, in[i], cak_shape_of(g, v->in[i]));
+        if (rules[i](canon, v, in, &y) && sound(canon, v, y)) return y;
+    for (int i = 0; i < v->n_in; i++) all[i] = whole(canon, in[i], cak_graph_value(g, v->in[i]));
     return (cak_form){ 1, cak_append(canon, v->node, v->attr, all, v->n_in) };
 }

@@ -7,7 +7,8 @@
 
 enum { CAK_MAX_TERMS = 16, CAK_FORM_ROOM = 1024 };
 
-typedef struct cak_form { /* k * base; base is a value of the graph of normal forms; zero: k is 0 and base none */
+/* k * base; base is a value of the graph of normal forms, with the shape and the rows of the value. Zero: k is 0 and base none. */
+typedef struct cak_form {
     double k;
     cak_ref base;
 } cak_form;

@@ -45,9 +45,6 @@ bool cak_apply(cak_graph *g, const cak_node *node, const void *attr, const cak_r
 /* Values from outside: fed before each execution. per_sample: axis 0 is the batch. */
 cak_ref cak_input(cak_graph *g, const char *name, const cak_shape *shape, bool per_sample);
 
-/* Zeros; per_sample: axis 0 is the batch, and folds over it stay folds of samples. */
-cak_ref cak_zeros(cak_graph *g, const cak_shape *shape, bool per_sample);
-
 /* The place and name that new nodes get; returns the old ones to restore. */
 typedef struct cak_where {
     cak_pos origin;
@@ -103,7 +100,8 @@ typedef struct cak_facts {
 /* Facts worth trying: an input with one number per sample may be zero, two inputs of samples of one shape may be equal. Only inputs that
 ** out[] needs; at most CAK_MAX_FACTS. Names live as long as g. */
 cak_facts cak_facts_candidates(const cak_graph *g, const cak_ref *out, int n);
-/* The graph for samples on which all facts hold: inputs known to be zero are zeros, inputs known to be equal are one. */
+/* The graph for samples on which all facts hold: inputs of samples known to be zero are zeros, inputs known to be equal are
+** one. */
 cak_graph *cak_pass_facts(const cak_graph *g, cak_ref *out, int n, const cak_facts *facts);
 /* Rewriting by algebra until nothing changes: zeros are propagated, terms of sums cancel, values that are equal or multiples of each other
 ** are computed once, factors are applied where they cost least. Kernels and cost never grow; results change by rounding. Every value keeps

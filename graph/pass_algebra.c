@@ -6,7 +6,7 @@
 
 extern const cak_node cak_node_add, cak_node_sub, cak_node_mul, cak_node_neg, cak_node_const, cak_node_expand;
 
-enum { ROUNDS = 4 };
+enum { ROUNDS = 8 };
 
 typedef struct algebra {
     const cak_graph *from;
@@ -58,19 +58,17 @@ typedef struct target {
 } target;
 typedef cak_ref rule(algebra *s, const target *t);
 
-/* 0 is a constant; for samples it keeps their axis */
-static cak_ref nothing(algebra *s, const target *t)
+/* x with the shape and the rows of v */
+static cak_ref spread(algebra *s, cak_ref x, const cak_value *v)
 {
-    if (!cak_form_zero(t->f) || t->v->node->alias || t->v->rows == CAK_ROWS_MIXED) return CAK_NONE;
-    if (t->v->rows == CAK_ROWS_SAMPLE) return cak_zeros(s->to, &t->v->shape, true);
-    return cak_expand(s->to, cak_const(s->to, 0), &t->v->shape);
+    return v->rows == CAK_ROWS_SAMPLE ? cak_expand_samples(s->to, x, &v->shape) : cak_expand(s->to, x, &v->shape);
 }
 
-/* k everywhere is a constant */
+/* k everywhere, or 0, is a constant; for samples it keeps their axis */
 static cak_ref filled(algebra *s, const target *t)
 {
-    if (!cak_form_uniform(s->canon, t->f) || t->v->node->alias) return CAK_NONE;
-    return cak_expand(s->to, cak_const(s->to, t->f.k), &t->v->shape);
+    if (!(cak_form_zero(t->f) || cak_form_uniform(s->canon, t->f)) || t->v->node->alias) return CAK_NONE;
+    return spread(s, cak_const(s->to, t->f.k), t->v);
 }
 
 /* Is v written as a constant times y? */
@@ -91,6 +89,17 @@ static cak_ref again(algebra *s, const target *t)
     if (cak_is_none(have.base)) return CAK_NONE;
     if (have.k == t->f.k) return have.base;
     return t->v->node->alias || scales(s, t, have.base) ? CAK_NONE : cak_times(s->to, have.base, t->f.k / have.k);
+}
+
+/* x + 0 and x * 1 with the shape of the other side: x is broadcast */
+static cak_ref broadcast(algebra *s, const target *t)
+{
+    if (cak_form_zero(t->f)) return CAK_NONE;
+    const cak_value *e = cak_graph_value(s->canon, t->f.base);
+    if (e->node != &cak_node_expand || t->v->node == &cak_node_expand || t->v->node->alias) return CAK_NONE;
+    cak_form have = *known(s, e->in[0]);
+    if (cak_is_none(have.base) || have.k != t->f.k) return CAK_NONE;
+    return spread(s, have.base, t->v);
 }
 
 typedef struct sum_plan {
@@ -147,7 +156,7 @@ static cak_ref shorter_sum(algebra *s, const target *t)
 
 static cak_ref kept(algebra *s, const target *t) { return cak_pass_keep(s->to, t->v, t->in); }
 
-static rule *const rules[] = { nothing, filled, again, shorter_sum, kept };
+static rule *const rules[] = { filled, again, broadcast, shorter_sum, kept };
 
 /* The first rule whose value has the rows of v: a fold of samples must stay one. */
 static cak_ref stand_in(algebra *s, const target *t)
@@ -203,19 +212,41 @@ static cak_graph *merge(const cak_graph *g, cak_ref *out, int n)
     return s.to;
 }
 
+static bool same_graph(const cak_graph *a, const cak_graph *b)
+{
+    if (cak_graph_size(a) != cak_graph_size(b)) return false;
+    for (int id = 0; id < cak_graph_size(a); id++) {
+        const cak_value *v = cak_graph_value(a, (cak_ref){ id }), *w = cak_graph_value(b, (cak_ref){ id });
+        if (v->node != w->node || v->n_in != w->n_in || !cak_attr_equal(v->node->attr, v->attr, w->attr)) return false;
+        for (int k = 0; k < v->n_in; k++)
+            if (v->in[k].id != w->in[k].id) return false;
+    }
+    return true;
+}
+
 typedef cak_graph *pass(const cak_graph *g, cak_ref *out, int n);
+
+static cak_graph *rewrite_once(const cak_graph *g, cak_ref *out, int n)
+{
+    static pass *const passes[] = { cak_pass_fold, cak_pass_factor, cak_pass_fold, cak_pass_dce };
+    cak_graph *now = merge(g, out, n);
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
+        cak_graph *next = passes[i](now, out, n);
+        cak_graph_close(now);
+        now = next;
+    }
+    return now;
+}
 
 cak_graph *cak_pass_algebra(const cak_graph *g, cak_ref *out, int n)
 {
-    static pass *const passes[] = { merge, cak_pass_fold, cak_pass_factor, cak_pass_fold, cak_pass_dce };
     cak_graph *now = cak_pass_dce(g, out, n);
-    for (int round = 0, before = 0; round < ROUNDS && cak_graph_size(now) != before; round++) {
-        before = cak_graph_size(now);
-        for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
-            cak_graph *next = passes[i](now, out, n);
-            cak_graph_close(now);
-            now = next;
-        }
+    bool changed = true;
+    for (int round = 0; round < ROUNDS && changed; round++) {
+        cak_graph *next = rewrite_once(now, out, n);
+        changed = !same_graph(now, next);
+        cak_graph_close(now);
+        now = next;
     }
     return now;
 }

@@ -48,7 +48,7 @@ static bool passes_factors(const cak_value *v)
     return v->node->linear == CAK_LINEAR_EACH || (v->node->linear == CAK_LINEAR_JOINT && v->n_in == 1);
 }
 
-/* What stands for r without the factor that only its one reader sees; *c is multiplied by it. */
+/* What stands for r without the factors that only its one reader sees; *c is multiplied by them. */
 static cak_ref peel(const factors *s, cak_ref r, double *c)
 {
     const cak_value *v = value(s, r);
@@ -57,7 +57,7 @@ static cak_ref peel(const factors *s, cak_ref r, double *c)
     if (s->uses[r.id] != 1) return y;
     if (cak_is_scale(s->from, v, &a, &x)) {
         *c *= a;
-        return s->renamed[x.id];
+        return peel(s, x, c);
     }
     if (!v->node->alias) return y;
     x = peel(s, v->in[0], c);
@@ -79,11 +79,21 @@ static int cheapest(const factors *s, const cak_value *op, const cak_ref *in)
     return best;
 }
 
+/* c x, with the factor below what only names x anew */
+static cak_ref place(cak_graph *to, cak_ref x, double c)
+{
+    const cak_value *v = cak_graph_value(to, x);
+    if (!v->node->alias) return cak_times(to, x, c);
+    cak_value alias = *v; /* a copy: the list may move */
+    cak_ref in = place(to, alias.in[0], c);
+    return cak_append(to, alias.node, alias.attr, &in, 1);
+}
+
 /* c op(in) */
 static cak_ref apply(const factors *s, const cak_value *op, cak_ref *in, double c)
 {
     int k = cheapest(s, op, in);
-    if (k >= 0) in[k] = cak_times(s->to, in[k], c);
+    if (k >= 0) in[k] = place(s->to, in[k], c);
     cak_ref y = cak_append(s->to, op->node, op->attr, in, op->n_in);
     return k >= 0 ? y : cak_times(s->to, y, c);
 }

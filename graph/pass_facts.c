@@ -76,8 +76,8 @@ static bool *find_zero(const cak_graph *g, const cak_facts *f, const int *same, 
 {
     bool *zero = cak_arena_alloc(a, (size_t)cak_graph_size(g) + 1);
     for (int i = 0; i < cak_graph_size(g); i++) {
-        const char *name = cak_value_name(g, (cak_ref){ i });
-        zero[same[i]] |= name && known_zero(f, name);
+        cak_ref x = { i };
+        zero[same[i]] |= sample_input(g, x) && known_zero(f, cak_value_name(g, x));
     }
     return zero;
 }
@@ -96,7 +96,7 @@ cak_graph *cak_pass_facts(const cak_graph *g, cak_ref *out, int n, const cak_fac
         cak_ref in[CAK_MAX_IN];
         for (int k = 0; k < v->n_in; k++) in[k] = renamed[v->in[k].id];
         cak_where old = cak_graph_at(to, v->origin, v->label);
-        renamed[id] = zero[same[id]] ? cak_zeros(to, &v->shape, v->rows == CAK_ROWS_SAMPLE) : cak_pass_keep(to, v, in);
+        renamed[id] = zero[same[id]] ? cak_expand_samples(to, cak_const(to, 0), &v->shape) : cak_pass_keep(to, v, in);
         cak_graph_restore(to, old);
     }
     for (int i = 0; i < n; i++)

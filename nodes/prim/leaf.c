@@ -1,15 +1,6 @@
-/* Leaves of a graph: constants, zeros, inputs fed before each execution, parameters. */
-#include <string.h>
-
+/* Leaves of a graph: constants, inputs fed before each execution, parameters. */
 #include "graph/attr_types.h"
-#include "graph/graph.h"
-
-extern const cak_node cak_node_zeros;
-
-typedef struct zeros_attr {
-    cak_shape shape;
-    bool per_sample;
-} zeros_attr;
+#include "graph/ops.h"
 
 /* ---- const ---- */
 static bool const_shape(cak_graph *g, const cak_site *s, cak_shape *y)
@@ -40,46 +31,6 @@ CAK_NODE(const) = {
     .diff = CAK_DIFF_RULE,
     .grad = const_grad,
 };
-
-/* ---- zeros ---- */
-static bool zeros_shape(cak_graph *g, const cak_site *s, cak_shape *y)
-{
-    (void)g;
-    *y = ((const zeros_attr *)s->attr)->shape;
-    return true;
-}
-
-static void zeros_run(const cak_work *w) { memset(w->y.data, 0, (size_t)cak_shape_size(&w->y.shape) * sizeof(real)); }
-
-static cak_rows zeros_rows(const cak_site *s, const cak_rows *in)
-{
-    (void)in;
-    return ((const zeros_attr *)s->attr)->per_sample ? CAK_ROWS_SAMPLE : CAK_ROWS_SHARED;
-}
-
-static const cak_attr zeros_attrs[] = {
-    { .name = "shape", .doc = "its shape", .kind = CAK_SHAPE_OF, .offset = offsetof(zeros_attr, shape) },
-    { .name = "per_sample", .doc = "axis 0 counts samples", .kind = CAK_BOOL, .offset = offsetof(zeros_attr, per_sample) },
-    { .kind = CAK_END },
-};
-CAK_NODE(zeros) = {
-    .name = "zeros",
-    .doc = "zeros for samples; made by passes",
-    .formula = "y = 0",
-    .out = value_out,
-    .attr = zeros_attrs,
-    .attr_size = sizeof(zeros_attr),
-    .shape = zeros_shape,
-    .run = zeros_run,
-    .rows = zeros_rows,
-    .diff = CAK_DIFF_RULE,
-    .grad = const_grad,
-};
-
-cak_ref cak_zeros(cak_graph *g, const cak_shape *shape, bool per_sample)
-{
-    return cak_append(g, &cak_node_zeros, &(zeros_attr){ *shape, per_sample }, NULL, 0);
-}
 
 /* ---- input and param: memory that the executor binds by name ---- */
 static bool leaf_shape(cak_graph *g, const cak_site *s, cak_shape *y)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "experiments/experiment.h"
+#include "graph/form.h"
 #include "tests/support/graph_run.h"
 
 #ifdef CAK_DOUBLE
@@ -257,6 +258,42 @@ static cak_ref uniform(values *v)
     return cak_add(v->g, v->x,
                    cak_sqrt(v->g, cak_reshape(v->g, cak_expand(v->g, cak_const(v->g, 4), &CAK_SHAPE(3)), &CAK_SHAPE(1, 3))));
 }
+static cak_ref small_factor(values *v) /* the factor moves from [4,3] to [4,1], over a reshape to the sum */
+{
+    cak_ref a = cak_reshape(v->g, cak_neg(v->g, v->x), &CAK_SHAPE(4, 1, 3)), b = cak_scale(v->g, cak_sum_axes(v->g, a, 4), 0.5);
+    return cak_exp(v->g, cak_mul(v->g, cak_reshape(v->g, b, &CAK_SHAPE(4, 1)), v->s));
+}
+static cak_ref read_twice(values *v)
+{
+    cak_ref a = cak_scale(v->g, v->x, 3);
+    return cak_mul(v->g, cak_sum_axes(v->g, a, 2), cak_exp(v->g, a));
+}
+static cak_ref parameter(values *v) /* w [2,3] is smaller than x w [4,2], but not scaled */
+{
+    cak_ref a = cak_scale(v->g, cak_matmul(v->g, v->x, v->w, false, true), 5);
+    return cak_mul(v->g, cak_exp(v->g, a), cak_exp(v->g, cak_matmul(v->g, v->s, v->w, false, true)));
+}
+static cak_ref many_terms(values *v) /* more than a form can hold: nothing is lost */
+{
+    cak_ref sum = v->x, f = v->s;
+    for (int i = 0; i < 2 * CAK_MAX_TERMS; i++) sum = cak_add(v->g, sum, f = cak_sin(v->g, f));
+    return cak_sub(v->g, cak_sub(v->g, sum, f), v->x);
+}
+static cak_ref zero_of_all(values *v) /* a zero that only a product of samples with each other gives */
+{
+    cak_ref z = cak_sub(v->g, v->x, v->x);
+    return cak_exp(v->g, cak_reshape(v->g, z, &CAK_SHAPE(12)));
+}
+static cak_ref not_a_number(values *v)
+{
+    cak_ref inf = cak_exp(v->g, cak_const(v->g, 1e4));
+    return cak_mul(v->g, v->x, cak_recip(v->g, inf));
+}
+static cak_ref affine_squared(values *v) /* (1 - s) (1 - s) - 1 + 2 s - s s = 0 */
+{
+    cak_ref a = cak_sub(v->g, cak_const(v->g, 1), v->s), q = cak_sub(v->g, cak_mul(v->g, a, a), cak_mul(v->g, v->s, v->s));
+    return cak_add(v->g, v->x, cak_sub(v->g, cak_add(v->g, q, cak_scale(v->g, v->s, 2)), cak_const(v->g, 1)));
+}
 static cak_ref underflow(values *v) /* 1e-400 is no number */
 {
     cak_ref a = cak_mul(v->g, cak_scale(v->g, v->x, 1e-200), cak_scale(v->g, v->s, 1e-200));
@@ -270,7 +307,7 @@ static const struct single {
 } singles[] = {
     { "exp(x - x) = 1", x_minus_x, 1 },
     { "p + 0 x: the shape comes from x", zero_times, 1 },
-    { "tanh(0 w) = 0", zero_matmul, 0 },
+    { "tanh(0 w) = 0", zero_matmul, 1 },
     { "x + layout(0) = x", zero_layout, 0 },
     { "2 x - x / 2 = 1.5 x", like_terms, 2 },
     { "chains of opposite seeds cancel", opposite_chains, 1 },
@@ -287,6 +324,13 @@ static const struct single {
     { "the same, but the products are used", common_factor_used, 5 },
     { "x - copy of x", aliases, 1 },
     { "x + sqrt(4)", uniform, 1 },
+    { "-x is summed, halved, and times s: one factor", small_factor, 4 },
+    { "3 x is read twice", read_twice, 4 },
+    { "5 x w, where w stays", parameter, 6 },
+    { "sums of many terms", many_terms, 66 },
+    { "exp(0) without an axis of samples", zero_of_all, 2 },
+    { "x / inf", not_a_number, 3 },
+    { "(1 - s)^2 - s^2 + 2 s - 1 = 0", affine_squared, 0 },
     { "products of constants out of range", underflow, 7 },
 };
 
@@ -348,5 +392,125 @@ START_TEST(random_graphs)
 }
 END_TEST
 
-SUITE(algebra, random_graphs, critic_on_identities, generator_on_identities, critic_on_any_samples, generator_on_any_samples,
+START_TEST(a_graph_without_end)
+{
+    enum { TERMS = 9000 };
+    bench b = open_bench();
+    cak_ref f[CAK_MAX_TERMS], x = cak_input(b.g, "x", &CAK_SHAPE(2), false), y = x;
+    for (int i = 0; i < CAK_MAX_TERMS; i++) f[i] = cak_sin(b.g, cak_shift(b.g, x, 0.1 * i));
+    for (int i = 0; i < TERMS; i++) y = cak_sub(b.g, cak_scale(b.g, f[i % CAK_MAX_TERMS], 1.0 / (i + 1)), y);
+    y = cak_add(b.g, cak_tanh(b.g, y), x);
+    const real *want = run_plain(b.a, b.g, &y, 1)[0];
+    cak_graph *g = cak_pass_algebra(b.g, &y, 1);
+    ck_assert(!cak_graph_failed(g) && !cak_diag_errors(b.d));
+    ck_assert(distance(run_plain(b.a, g, &y, 1)[0], want, 2) <= 1e3 * TOL);
+    cak_graph_close(g);
+    close_bench(&b);
+}
+END_TEST
+
+/* ---- facts ---- */
+
+START_TEST(candidates)
+{
+    bench b = open_bench();
+    cak_ref out[] = { CAK_NONE, CAK_NONE };
+    cak_ref c = cak_input(b.g, "c", &CAK_SHAPE(4, 1), true), x = cak_input(b.g, "x", &CAK_SHAPE(4, 3), true),
+            y = cak_input(b.g, "y", &CAK_SHAPE(4, 3), true), dead_end = cak_input(b.g, "z", &CAK_SHAPE(4, 3), true),
+            s = cak_input(b.g, "s", &CAK_SHAPE(4, 3), false), p = cak_param(b.g, "p", &CAK_SHAPE(4, 3), (cak_init){ 0 });
+    cak_exp(b.g, dead_end);
+    out[1] = cak_mul(b.g, cak_add(b.g, cak_add(b.g, x, y), c), cak_add(b.g, s, p));
+    cak_facts f = cak_facts_candidates(b.g, out, 2);
+    ck_assert_int_eq(f.n, 2);
+    ck_assert(!strcmp(f.fact[0].a, "c") && !f.fact[0].b);
+    ck_assert(!strcmp(f.fact[1].a, "x") && !strcmp(f.fact[1].b, "y"));
+    close_bench(&b);
+}
+END_TEST
+
+START_TEST(more_candidates_than_facts)
+{
+    bench b = open_bench();
+    cak_ref y = cak_const(b.g, 0);
+    for (int i = 0; i < 20; i++) y = cak_add(b.g, y, cak_input(b.g, cak_arena_print(b.a, "x%d", i), &CAK_SHAPE(4), true));
+    ck_assert_int_eq(cak_facts_candidates(b.g, &y, 1).n, CAK_MAX_FACTS);
+    close_bench(&b);
+}
+END_TEST
+
+START_TEST(facts_chain)
+{
+    static const cak_facts facts = { .fact = { { "z", "y" }, { "x", "z" }, { "z", NULL }, { "nobody", NULL } }, .n = 4 };
+    bench b = open_bench();
+    cak_ref x = cak_input(b.g, "x", &CAK_SHAPE(4, 3), true), y = cak_input(b.g, "y", &CAK_SHAPE(4, 3), true),
+            z = cak_input(b.g, "z", &CAK_SHAPE(4, 3), true), u = cak_input(b.g, "u", &CAK_SHAPE(4, 3), true);
+    cak_ref out[] = { cak_exp(b.g, x), cak_exp(b.g, y), cak_exp(b.g, z), cak_exp(b.g, u), CAK_NONE }, some[] = { out[0], out[1] };
+    cak_facts equal = facts;
+    equal.n = 2;
+    cak_graph *g = cak_pass_facts(b.g, out, 5, &facts), *h = cak_pass_facts(b.g, some, 2, &equal);
+    ck_assert(out[0].id == out[1].id && out[1].id == out[2].id && out[3].id != out[2].id && cak_is_none(out[4]));
+    ck_assert_int_eq(count(g, "expand"), 1);
+    ck_assert_int_eq(count(g, "input"), 1);
+    ck_assert_int_eq(cak_graph_value(g, out[0])->rows, CAK_ROWS_SAMPLE);
+    ck_assert(some[0].id == some[1].id);
+    ck_assert_int_eq(count(h, "input"), 1);
+    cak_graph_close(g), cak_graph_close(h);
+    close_bench(&b);
+}
+END_TEST
+
+/* A fold of samples stays one, so that some samples of a batch can be folded with it and the others without. */
+START_TEST(folds_stay)
+{
+    static const cak_facts facts = { .fact = { { "c", NULL } }, .n = 1 };
+    bench b = open_bench();
+    cak_ref c = cak_input(b.g, "c", &CAK_SHAPE(4), true), x = cak_input(b.g, "x", &CAK_SHAPE(4), true);
+    cak_ref gate = cak_sigmoid(b.g, cak_shift(b.g, c, -0.25));
+    cak_ref out[] = { cak_sum(b.g, gate), cak_sum(b.g, cak_mul(b.g, c, x)), cak_exp(b.g, cak_mul(b.g, c, x)), c };
+    cak_graph *f = cak_pass_facts(b.g, out, 4, &facts), *g = cak_pass_algebra(f, out, 4);
+    ck_assert_int_eq(count(g, "reduce_sum"), 1);
+    ck_assert_int_eq(count(g, "input"), 0);
+    for (int i = 2; i < 4; i++) ck_assert_int_eq(cak_graph_value(g, out[i])->rows, CAK_ROWS_SAMPLE);
+    const real **y = run_plain(b.a, g, out, 4);
+    ck_close((double)y[0][0], 4 / (1 + exp(0.25)), TOL);
+    ck_assert(y[1][0] == 0 && y[2][3] == 1 && y[3][0] == 0);
+    cak_graph_close(g), cak_graph_close(f);
+    close_bench(&b);
+}
+END_TEST
+
+/* ---- cost ---- */
+
+START_TEST(costs)
+{
+    bench b = open_bench();
+    cak_ref x = cak_input(b.g, "x", &CAK_SHAPE(2, 3, 8, 6), true),
+            w = cak_param(b.g, "w", &CAK_SHAPE(5, 3, 4, 4), (cak_init){ 0 });
+    cak_ref y = cak_conv2d(b.g, x, w, 2, 1, 1), m = cak_input(b.g, "m", &CAK_SHAPE(7, 11), false),
+            n = cak_input(b.g, "n", &CAK_SHAPE(7, 4), false);
+    cak_shape xs = *cak_shape_of(b.g, x), ws = *cak_shape_of(b.g, w);
+    double taps = 2.0 * (2 * 5 * 4 * 3) * (3 * 4 * 4);
+    const struct {
+        cak_ref y;
+        double cost;
+    } cases[] = {
+        { x, 0 },
+        { y, taps },
+        { cak_conv2d_dx(b.g, y, w, 2, 1, 1, &xs), 2 * taps },
+        { cak_conv2d_dw(b.g, x, y, 2, 1, 1, &ws), 2 * taps },
+        { cak_matmul(b.g, m, n, true, false), 2.0 * 11 * 4 * 7 },
+        { cak_reshape(b.g, x, &CAK_SHAPE(6, 48)), 0 },
+        { cak_exp(b.g, x), 288 },
+        { cak_sum_axes(b.g, x, 1 << 2), 288 },
+        { cak_expand(b.g, cak_const(b.g, 3), &CAK_SHAPE(5)), 6 },
+        { CAK_NONE, 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_msg(cak_graph_cost(b.g, &cases[i].y, 1) == cases[i].cost, "%zu: %g", i, cak_graph_cost(b.g, &cases[i].y, 1));
+    close_bench(&b);
+}
+END_TEST
+
+SUITE(algebra, a_graph_without_end, candidates, more_candidates_than_facts, facts_chain, folds_stay, costs, random_graphs,
+      critic_on_identities, generator_on_identities, critic_on_any_samples, generator_on_any_samples,
       adversarial_gradient_of_identities_vanishes, single_rules)
