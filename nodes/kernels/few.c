@@ -109,6 +109,7 @@ static void forward_strip(const cak_few *g, const cak_few_isa *isa, int64_t stri
             cak_few_product p = { .k = cak_few_taps(g),
                                   .a = w.rows,
                                   .at = w.at,
+                                  .ahead = w.at,
                                   .a_row = g->a.stride,
                                   .b = packed + v * isa->lanes,
                                   .b_k = g->o,

@@ -7,7 +7,10 @@
 /* x falls into cells of stride x stride pixels, the first one beginning with the padding. A kernel, with zeros between its taps where it is
 ** dilated and behind them, is a grid of cells: z[pixel of y] holds what it adds to each pixel of each of them, and a cell of gx is the
 ** sum over (a, b) of part (a, b) of z at the pixel a rows and b columns before it. */
-enum { ROWS = 32 }; /* rows of cells of a strip */
+enum {
+    ROWS = 32, /* rows of cells of a strip */
+    AHEAD = 48 /* pixels between those that are multiplied and those that are fetched from memory */
+};
 
 typedef struct job {
     const cak_few *g;
@@ -17,10 +20,17 @@ typedef struct job {
     int64_t rows, columns; /* cells of x */
     const real *gy;
     real *gx;
-    int64_t *at;  /* of each channel of gy at a pixel */
-    real *packed; /* [O][lanes] */
-    real *rooms;  /* per thread: `down` rows of z with across - 1 pixels of zeros before them, then a row of cells */
+    int64_t *at, *ahead; /* of each channel of gy at a pixel; of what is fetched while it is multiplied */
+    real *packed;        /* [O][lanes] */
+    real *rooms;         /* per thread */
 } job;
+
+typedef struct strip { /* rows of cells that one thread computes */
+    int64_t sample, from, end;
+    real *z;           /* `down` rows, each with across - 1 pixels before it */
+    real *pixels;      /* a row of cells: [line of a cell][column] */
+    const real **part; /* of z, in the order in which they are added */
+} strip;
 
 static int64_t cells(int64_t n, int64_t every) { return (n + every - 1) / every; }
 
@@ -34,14 +44,19 @@ static job plan(const cak_few *g)
     return j;
 }
 
+static int64_t parts(const job *j) { return j->down * j->across; }
 static int64_t z_row(const job *j) { return (j->across - 1 + j->columns) * j->lanes; }
-static int64_t room_reals(const job *j) { return cak_round_up(z_row(j) * j->down + j->columns * j->cell, CAK_FEW_LANES); }
+static int64_t pixel_reals(const job *j) { return cak_round_up(j->columns * j->cell, CAK_FEW_LANES); }
+static int64_t room_reals(const job *j)
+{
+    int64_t pointers = parts(j) * (int64_t)sizeof(void *) / (int64_t)sizeof(real);
+    return z_row(j) * j->down + pixel_reals(j) + cak_round_up(pointers, CAK_FEW_LANES);
+}
 
 size_t cak_few_dx_scratch(const cak_few *g)
 {
     job j = plan(g);
-    return (size_t)(g->o * j.lanes + room_reals(&j) * cak_threads()) * sizeof(real) +
-           (size_t)cak_round_up(g->o, CAK_FEW_LANES) * sizeof *j.at;
+    return (size_t)(g->o * j.lanes + room_reals(&j) * cak_threads()) * sizeof(real) + (size_t)(2 * g->o) * sizeof *j.at;
 }
 
 /* Lane ((a * across + b) * C + c) * s * s + i * s + k has tap (a * s + i, b * s + k) of channel c. */
@@ -51,7 +66,9 @@ static void pack(const job *j, const real *w)
     int64_t s = g->a.stride, d = g->a.dilation;
     memset(j->packed, 0, (size_t)(g->o * j->lanes) * sizeof *j->packed);
     for (int64_t o = 0; o < g->o; o++) {
-        j->at[o] = o / CAK_FEW_LANES * g->h * g->w * CAK_FEW_LANES + o % CAK_FEW_LANES;
+        int64_t block = o / CAK_FEW_LANES * g->h * g->w * CAK_FEW_LANES, lane = o % CAK_FEW_LANES;
+        j->at[o] = block + lane;
+        j->ahead[o] = block + (AHEAD + lane) * CAK_FEW_LANES; /* as many pixels as there are lanes */
         for (int64_t t = 0; t < cak_few_taps(g); t++) {
             int64_t c = t / (g->kh * g->kw), row = t / g->kw % g->kh * d, column = t % g->kw * d;
             int64_t part = (row / s * j->across + column / s) * g->c + c;
@@ -60,13 +77,14 @@ static void pack(const job *j, const real *w)
     }
 }
 
-static real *z_of(const job *j, real *room, int64_t row) { return room + (row + j->down) % j->down * z_row(j); }
+static real *z_of(const job *j, const strip *t, int64_t row) { return t->z + (row + j->down) % j->down * z_row(j); }
 
 /* z of row `row` of y, zeros where y has no pixels. */
-static void products(const job *j, int64_t sample, int64_t row, real *z)
+static void multiply(const job *j, const strip *t, int64_t row)
 {
     const cak_few *g = j->g;
     int64_t before = (j->across - 1) * j->lanes, pixels = cak_min64(g->w, j->columns), vectors = j->lanes / j->isa->lanes;
+    real *z = z_of(j, t, row);
     if (row < 0 || row >= g->h) {
         memset(z, 0, (size_t)z_row(j) * sizeof *z);
         return;
@@ -74,12 +92,12 @@ static void products(const job *j, int64_t sample, int64_t row, real *z)
     memset(z, 0, (size_t)before * sizeof *z);
     memset(z + before + pixels * j->lanes, 0, (size_t)((j->columns - pixels) * j->lanes) * sizeof *z);
     for (int64_t v = 0; v < vectors; v += CAK_FEW_WIDE) {
-        int wide = (int)cak_min64(CAK_FEW_WIDE, vectors - v);
         real *to = z + before + v * j->isa->lanes;
-        cak_few_products(j->isa, wide, pixels,
+        cak_few_products(j->isa, (int)cak_min64(CAK_FEW_WIDE, vectors - v), pixels,
                          (cak_few_product){ .k = g->o,
-                                            .a = j->gy + (sample * g->o * g->h + row * CAK_FEW_LANES) * g->w,
+                                            .a = j->gy + (t->sample * g->o * g->h + row * CAK_FEW_LANES) * g->w,
                                             .at = j->at,
+                                            .ahead = j->ahead,
                                             .a_row = CAK_FEW_LANES,
                                             .b = j->packed + v * j->isa->lanes,
                                             .b_k = j->lanes,
@@ -88,54 +106,67 @@ static void products(const job *j, int64_t sample, int64_t row, real *z)
     }
 }
 
-/* One row of cells: in a cell, the parts are added in their order. */
-__attribute__((always_inline)) static inline void meet(const job *j, const int64_t cell, int64_t row, real *room,
-                                                       real *restrict to)
+/* A pixel is the sum of its parts of z in their order. */
+static void meet(const job *j, const strip *t)
 {
-    for (int64_t a = 0; a < j->down; a++)
-        for (int64_t b = 0; b < j->across; b++) {
-            const real *restrict z = z_of(j, room, row - a) + (j->across - 1 - b) * j->lanes + (a * j->across + b) * cell;
-            bool add = a + b > 0;
-            for (int64_t i = 0; i < j->columns; i++)
-                for (int64_t q = 0; q < cell; q++) to[i * cell + q] = z[i * j->lanes + q] + (add ? to[i * cell + q] : 0);
+    int64_t s = j->g->a.stride;
+    for (int64_t i = 0; i < j->columns; i++)
+        for (int64_t q = 0; q < j->cell; q++) {
+            real sum = t->part[0][i * j->lanes + q];
+            for (int64_t p = 1; p < parts(j); p++) sum += t->part[p][i * j->lanes + q];
+            t->pixels[(q / s * j->columns + i) * s + q % s] = sum;
         }
 }
 
-/* Numbers of one line of the cells of a row go to a row of x: s of each cell, the padding left out. */
-static void put_row(const job *j, const real *from, real *to)
+typedef real quad __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
+
+/* The same for a kernel of 2 x 2 cells of 2 x 2 pixels. */
+static void meet_quads(const job *j, const strip *t)
 {
-    int64_t s = j->g->a.stride, pad = j->g->a.pad, width = j->g->width;
-    int64_t first = cells(pad, s), end = cak_max64(first, (width + pad) / s);
-    for (int64_t i = 0; i < j->columns; i++) {
-        if (i == first) /* whole cells */
-            for (; i < end; i++)
-                for (int64_t k = 0; k < s; k++) to[i * s + k - pad] = from[i * j->cell + k];
-        for (int64_t k = 0; k < s && i < j->columns; k++)
-            if (i * s + k >= pad && i * s + k - pad < width) to[i * s + k - pad] = from[i * j->cell + k];
+    const real *z0 = t->part[0], *z1 = t->part[1], *z2 = t->part[2], *z3 = t->part[3];
+    real *restrict above = t->pixels, *restrict below = above + 2 * j->columns;
+    for (int64_t i = 0; i < j->columns; i++, above += 2, below += 2) {
+        int64_t at = i * j->lanes;
+        quad sum = *(const quad *)(z0 + at) + *(const quad *)(z1 + at) + *(const quad *)(z2 + at) + *(const quad *)(z3 + at);
+        above[0] = sum[0], above[1] = sum[1];
+        below[0] = sum[2], below[1] = sum[3];
     }
 }
 
-static void put_cells(const job *j, int64_t sample, int64_t row, const real *from)
+static void add_parts(const job *j, const strip *t, int64_t row)
 {
-    const cak_few *g = j->g;
-    int64_t s = g->a.stride;
-    for (int64_t c = 0; c < g->c; c++)
-        for (int64_t i = 0; i < s; i++) {
-            int64_t y = row * s + i - g->a.pad;
-            if (y >= 0 && y < g->height)
-                put_row(j, from + (c * s + i) * s, j->gx + ((sample * g->c + c) * g->height + y) * g->width);
+    for (int64_t a = 0; a < j->down; a++)
+        for (int64_t b = 0; b < j->across; b++) {
+            int64_t p = a * j->across + b;
+            t->part[p] = z_of(j, t, row - a) + (j->across - 1 - b) * j->lanes + p * j->cell;
         }
+    if (j->down == 2 && j->across == 2 && j->cell == 4) meet_quads(j, t);
+    else meet(j, t);
 }
 
-static void run_strip(const job *j, int64_t sample, int64_t from, int64_t end)
+/* Pixels that are not padding. */
+static void put_pixels(const job *j, const strip *t, int64_t row)
 {
-    real *room = j->rooms + room_reals(j) * cak_thread(), *row = room + z_row(j) * j->down;
-    for (int64_t i = from - j->down + 1; i < from; i++) products(j, sample, i, z_of(j, room, i));
-    for (int64_t i = from; i < end; i++) {
-        products(j, sample, i, z_of(j, room, i));
-        if (j->cell == 4) meet(j, 4, i, room, row);
-        else meet(j, j->cell, i, room, row);
-        put_cells(j, sample, i, row);
+    const cak_few *g = j->g;
+    const real *pixels = t->pixels + g->a.pad;
+    int64_t s = g->a.stride;
+    for (int64_t line = 0; line < g->c * s; line++, pixels += j->columns * s) {
+        int64_t y = row * s + line % s - g->a.pad;
+        if (y < 0 || y >= g->height) continue;
+        memcpy(j->gx + ((t->sample * g->c + line / s) * g->height + y) * g->width, pixels, (size_t)g->width * sizeof *pixels);
+    }
+}
+
+static void run_strip(const job *j, strip t)
+{
+    t.z = j->rooms + room_reals(j) * cak_thread();
+    t.pixels = t.z + z_row(j) * j->down;
+    t.part = (const real **)(void *)(t.pixels + pixel_reals(j));
+    for (int64_t i = t.from - j->down + 1; i < t.from; i++) multiply(j, &t, i);
+    for (int64_t i = t.from; i < t.end; i++) {
+        multiply(j, &t, i);
+        add_parts(j, &t, i);
+        put_pixels(j, &t, i);
     }
 }
 
@@ -147,10 +178,11 @@ void cak_few_dx(const cak_few *g, const real *gy, const real *w, real *gx, void 
     j.packed = scratch;
     j.rooms = j.packed + g->o * j.lanes;
     j.at = (int64_t *)(void *)(j.rooms + room_reals(&j) * cak_threads());
+    j.ahead = j.at + g->o;
     pack(&j, w);
     int64_t strips = cells(j.rows, ROWS);
-    CAK_PARALLEL_FOR (s, g->batch * strips, g->batch * g->h * g->w * g->o * j.lanes) {
-        int64_t from = s % strips * ROWS;
-        run_strip(&j, s / strips, from, cak_min64(j.rows, from + ROWS));
+    CAK_PARALLEL_FOR (i, g->batch * strips, g->batch * g->h * g->w * g->o * j.lanes) {
+        int64_t from = i % strips * ROWS;
+        run_strip(&j, (strip){ .sample = i / strips, .from = from, .end = cak_min64(j.rows, from + ROWS) });
     }
 }

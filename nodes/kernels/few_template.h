@@ -11,6 +11,7 @@ INLINE void chains(const int rows, const int wide, const int64_t a_row, const ca
     const real *b = p->b;
     for (int64_t k = 0; k < p->k; k++, b += p->b_k) {
         const real *a = p->a + p->at[k];
+        __builtin_prefetch(p->a + p->ahead[k]);
         vec b0 = *(const vec *)b, b1 = wide > 1 ? *(const vec *)(b + LANES) : b0;
 #pragma GCC unroll 32
         for (int r = 0; r < rows; r++) {

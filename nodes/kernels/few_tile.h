@@ -7,11 +7,12 @@
 
 enum { CAK_FEW_LANES = 16, CAK_FEW_WIDE = 2 }; /* channels of a block; most vectors of a tile */
 
-/* c[v][r * c_row] = sum over k of a[at[k] + r * a_row] * b[k * b_k + v * lanes]: one chain of multiply-adds in the order of k. */
+/* c[v][r * c_row] = sum over k of a[at[k] + r * a_row] * b[k * b_k + v * lanes]: one chain of multiply-adds in the order of k. Meanwhile
+** a[ahead[k]], needed soon, comes near. */
 typedef struct cak_few_product {
     int64_t k;
     const real *a;
-    const int64_t *at;
+    const int64_t *at, *ahead;
     int64_t a_row;
     const real *b;
     int64_t b_k;
