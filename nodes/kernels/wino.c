@@ -52,6 +52,8 @@ typedef struct block {
     const real **ahead; /* places to prefetch while a panel is multiplied */
 } block;
 
+static int64_t ceil_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
+
 static int64_t v_position(const job *j) { return j->depth * j->block * CAK_LANES + PAD; }
 static int64_t m_position(const job *j) { return j->block * CAK_WINO_PANEL + PAD; }
 
@@ -60,7 +62,7 @@ static int64_t ahead_places(const job *j, int64_t groups) { return CAK_WINO_POSI
 
 static int64_t thread_reals(const job *j)
 {
-    int64_t places = ahead_places(j, (j->block + ROWS - 1) / ROWS) * (int64_t)(sizeof(void *) / sizeof(real));
+    int64_t places = ahead_places(j, ceil_div(j->block, ROWS)) * (int64_t)(sizeof(void *) / sizeof(real));
     return CAK_WINO_POSITIONS * (v_position(j) + m_position(j)) + cak_round_up(places, PAD);
 }
 
@@ -231,20 +233,19 @@ static void run(job *j, const real *x, const real *u, real *y, void *scratch)
     j->x = x, j->u = u, j->y = y, j->scratch = scratch;
     j->isa = cak_isa_get();
     j->transforms = cak_wino_transforms_get(j->isa);
-    CAK_PARALLEL_FOR (i, (j->tiles + j->block - 1) / j->block, j->tiles * j->depth * j->panels * CAK_GEMM_STEP)
+    CAK_PARALLEL_FOR (i, ceil_div(j->tiles, j->block), j->tiles * j->depth * j->panels * CAK_GEMM_STEP)
         run_block(j, i * j->block);
 }
 
 static job cut(int64_t batch, image in, image out, int64_t rows, int64_t columns)
 {
     job j = { .in = in, .out = out, .rows = rows, .columns = columns, .tiles = batch * rows * columns };
-    j.block = cak_min64(TILES, j.tiles);
+    j.block =
+        ceil_div(j.tiles, ceil_div(j.tiles, TILES)); /* blocks of few tiles are as long as each other, for threads to share */
     j.depth = in.blocks * in.phases * in.phases;
     j.panels = cak_wino_panels(out.blocks * out.phases * out.phases * CAK_LANES);
     return j;
 }
-
-static int64_t ceil_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
 
 static job forward_job(const cak_wino *g)
 {
