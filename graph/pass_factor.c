@@ -1,4 +1,6 @@
 /* Constant factors are applied where they cost least: on the smallest value of a linear node, several of them at once. */
+#include <math.h>
+
 #include "graph/pass_algebra.h"
 
 extern const cak_node cak_node_mul, cak_node_neg, cak_node_const;
@@ -120,6 +122,7 @@ static cak_ref rewrite(const factors *s, const cak_value *v)
     }
     if (!passes_factors(op) || cak_is_scale(s->from, op, &unused, &x)) return kept(s, v);
     for (int k = 0; k < op->n_in; k++) in[k] = peel(s, op->in[k], &c);
+    if (!isfinite(c) || c == 0) return kept(s, v); /* the product of the factors is no number */
     cak_ref y = apply(s, op, in, c);
     return cak_graph_value(s->to, y)->rows == v->rows ? y : kept(s, v);
 }
