@@ -14,6 +14,8 @@
 #define TOL_FACTS 5e-6 /* in float the gradient of (norm - 1)^2 is 1e-5 away from the one in double, with facts and without */
 #endif
 
+extern const cak_node cak_node_reduce_sum;
+
 enum { OUTS = 4, MAX_OUT = 32 };
 
 static int count(const cak_graph *g, const char *type)
@@ -440,7 +442,7 @@ END_TEST
 
 START_TEST(facts_chain)
 {
-    static const cak_facts facts = { .fact = { { "z", "y" }, { "x", "z" }, { "z", NULL }, { "nobody", NULL } }, .n = 4 };
+    static const cak_facts facts = { .fact = { { "y", "z" }, { "x", "z" }, { "z", NULL }, { "nobody", NULL } }, .n = 4 };
     bench b = open_bench();
     cak_ref x = cak_input(b.g, "x", &CAK_SHAPE(4, 3), true), y = cak_input(b.g, "y", &CAK_SHAPE(4, 3), true),
             z = cak_input(b.g, "z", &CAK_SHAPE(4, 3), true), u = cak_input(b.g, "u", &CAK_SHAPE(4, 3), true);
@@ -479,6 +481,23 @@ START_TEST(folds_stay)
 }
 END_TEST
 
+/* With one sample, a sum of samples is not the sum of what is as large as they are. */
+START_TEST(a_batch_of_one)
+{
+    bench b = open_bench();
+    cak_ref x = cak_input(b.g, "x", &CAK_SHAPE(1, 3), true), p = cak_input(b.g, "p", &CAK_SHAPE(1, 3), false);
+    cak_ints first = { .n = 1, .v = { 0 } };
+    cak_ref y = cak_sub(b.g, cak_add(b.g, p, x), x);
+    cak_ref out[] = { cak_append(b.g, &cak_node_reduce_sum, &first, &y, 1),
+                      cak_append(b.g, &cak_node_reduce_sum, &first, &p, 1) };
+    cak_graph *g = cak_pass_algebra(b.g, out, 2);
+    ck_assert(out[0].id != out[1].id);
+    ck_assert_int_eq(cak_graph_value(g, cak_graph_value(g, out[0])->in[0])->rows, CAK_ROWS_SAMPLE);
+    cak_graph_close(g);
+    close_bench(&b);
+}
+END_TEST
+
 /* ---- cost ---- */
 
 START_TEST(costs)
@@ -511,6 +530,6 @@ START_TEST(costs)
 }
 END_TEST
 
-SUITE(algebra, a_graph_without_end, candidates, more_candidates_than_facts, facts_chain, folds_stay, costs, random_graphs,
-      critic_on_identities, generator_on_identities, critic_on_any_samples, generator_on_any_samples,
+SUITE(algebra, a_graph_without_end, candidates, more_candidates_than_facts, facts_chain, folds_stay, a_batch_of_one, costs,
+      random_graphs, critic_on_identities, generator_on_identities, critic_on_any_samples, generator_on_any_samples,
       adversarial_gradient_of_identities_vanishes, single_rules)
