@@ -108,41 +108,42 @@ static bool unary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
 }
 
 /* UNARY(id, doc, formula, real expression in v, double expression in v, diff, rule, attribute table, its size); p: attributes */
-#define UNARY(id, text, form, expr, expr64, lin, difference, rule, rows, size) \
-    CAK_INLINE real id##_of(const double *p, real v)                           \
-    {                                                                          \
-        (void)p;                                                               \
-        return (real)(expr);                                                   \
-    }                                                                          \
-    CAK_INLINE void id##_map_loop MAP_PARAMS                                   \
-    {                                                                          \
-        const real *x = in[0];                                                 \
-        const real v = x[0];                                                   \
-        if (step[0]) EACH(y[i] = id##_of(attr, x[i]))                          \
-        else EACH(y[i] = id##_of(attr, v))                                     \
-    }                                                                          \
-    MAP(id)                                                                    \
-    static double id##_fold(const void *attr, const double *in)                \
-    {                                                                          \
-        const double *p = attr;                                                \
-        double v = in[0];                                                      \
-        (void)p;                                                               \
-        return expr64;                                                         \
-    }                                                                          \
-    CAK_NODE(id) = { .name = #id,                                              \
-                     .doc = text,                                              \
-                     .formula = form,                                          \
-                     .in = x_in,                                               \
-                     .out = one_out,                                           \
-                     .attr = rows,                                             \
-                     .attr_size = size,                                        \
-                     .shape = unary_shape,                                     \
-                     .run = id##_run,                                          \
-                     .diff = difference,                                       \
-                     .grad = rule,                                             \
-                     .linear = lin,                                            \
-                     .map = id##_map,                                          \
-                     .in_place = true,                                         \
+#define UNARY(id, text, form, expr, expr64, lin, difference, rule, rows, size)                              \
+    CAK_INLINE real id##_of(const real *p, real v)                                                          \
+    {                                                                                                       \
+        (void)p;                                                                                            \
+        return (real)(expr);                                                                                \
+    }                                                                                                       \
+    CAK_INLINE void id##_map_loop MAP_PARAMS                                                                \
+    {                                                                                                       \
+        const double *row = attr; /* in registers before the loop */                                        \
+        const real *x = in[0];                                                                              \
+        const real v = x[0], p[2] = { size > 0 ? (real)row[0] : 0, size > sizeof *row ? (real)row[1] : 0 }; \
+        if (step[0]) EACH(y[i] = id##_of(p, x[i]))                                                          \
+        else EACH(y[i] = id##_of(p, v))                                                                     \
+    }                                                                                                       \
+    MAP(id)                                                                                                 \
+    static double id##_fold(const void *attr, const double *in)                                             \
+    {                                                                                                       \
+        const double *p = attr;                                                                             \
+        double v = in[0];                                                                                   \
+        (void)p;                                                                                            \
+        return expr64;                                                                                      \
+    }                                                                                                       \
+    CAK_NODE(id) = { .name = #id,                                                                           \
+                     .doc = text,                                                                           \
+                     .formula = form,                                                                       \
+                     .in = x_in,                                                                            \
+                     .out = one_out,                                                                        \
+                     .attr = rows,                                                                          \
+                     .attr_size = size,                                                                     \
+                     .shape = unary_shape,                                                                  \
+                     .run = id##_run,                                                                       \
+                     .diff = difference,                                                                    \
+                     .grad = rule,                                                                          \
+                     .linear = lin,                                                                         \
+                     .map = id##_map,                                                                       \
+                     .in_place = true,                                                                      \
                      .fold = id##_fold }
 
 RULE(neg) { (void)s, gin[0] = cak_neg(g, gy); }
@@ -201,15 +202,14 @@ UNARY(abs, "absolute value; gradient 0 at 0, as torch.abs", "y = |x|", CAK_MATH(
       abs_grad, NULL, 0);
 UNARY(sign, "sign; its gradient is zero", "y = -1, 0 or 1", (v > 0) - (v < 0), (v > 0) - (v < 0), CAK_LINEAR_NOT, CAK_DIFF_ZERO,
       NULL, NULL, 0);
-UNARY(pow, "power with a constant exponent", "y = x^p", CAK_MATH(pow)(v, (real)p[0]), pow(v, p[0]), CAK_LINEAR_NOT, CAK_DIFF_RULE,
+UNARY(pow, "power with a constant exponent", "y = x^p", CAK_MATH(pow)(v, p[0]), pow(v, p[0]), CAK_LINEAR_NOT, CAK_DIFF_RULE,
       pow_grad, pow_attrs, sizeof(double));
-UNARY(leaky_mask, "slope of the leaky ReLU; its gradient is zero", "y = 1 where x > 0, else slope", v > 0 ? 1 : (real)p[0],
+UNARY(leaky_mask, "slope of the leaky ReLU; its gradient is zero", "y = 1 where x > 0, else slope", v > 0 ? 1 : p[0],
       v > 0 ? 1 : p[0], CAK_LINEAR_NOT, CAK_DIFF_ZERO, NULL, mask_attrs, sizeof(double));
-UNARY(clip, "limit to a range; torch.clamp", "y = min(max(x, lo), hi)",
-      v<(real)p[0] ? (real)p[0] : v>(real) p[1] ? (real)p[1] : v, v<p[0] ? p[0] : v> p[1] ? p[1] : v, CAK_LINEAR_NOT,
-      CAK_DIFF_RULE, clip_grad, clip_attrs, 2 * sizeof(double));
+UNARY(clip, "limit to a range; torch.clamp", "y = min(max(x, lo), hi)", v<p[0] ? p[0] : v> p[1] ? p[1] : v,
+      v<p[0] ? p[0] : v> p[1] ? p[1] : v, CAK_LINEAR_NOT, CAK_DIFF_RULE, clip_grad, clip_attrs, 2 * sizeof(double));
 UNARY(clip_mask, "1 inside a range, 0 outside; its gradient is zero", "y = 1 where lo <= x <= hi, else 0",
-      v >= (real)p[0] && v <= (real)p[1] ? 1 : 0, v >= p[0] && v <= p[1], CAK_LINEAR_NOT, CAK_DIFF_ZERO, NULL, clip_attrs,
+      v >= p[0] && v <= p[1] ? 1 : 0, v >= p[0] && v <= p[1], CAK_LINEAR_NOT, CAK_DIFF_ZERO, NULL, clip_attrs,
       2 * sizeof(double));
 
 static cak_ref less(cak_graph *g, cak_ref x, cak_ref y)
