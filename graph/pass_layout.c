@@ -5,6 +5,7 @@
 ** The choice that costs the least is a minimal cut: blocked values on one side, plain ones on the other. */
 #include <string.h>
 
+#include "graph/attr_types.h"
 #include "graph/lower_conv.h"
 #include "graph/min_cut.h"
 #include "graph/pass.h"
@@ -150,8 +151,11 @@ static cak_ref get(const layouter *l, cak_ref old, bool blocked)
 static cak_ref rebuild(cak_graph *to, const cak_value *v, const cak_ref *in)
 {
     if (v->node == &cak_node_expand) {
+        cak_expand_attr a = *(const cak_expand_attr *)v->attr;
         cak_shape y = blocked_shape(&v->shape);
-        return v->rows == CAK_ROWS_SAMPLE ? cak_expand_samples(to, in[0], &y) : cak_expand(to, in[0], &y);
+        a.shape.n = y.rank;
+        memcpy(a.shape.v, y.dim, sizeof y.dim);
+        return cak_append(to, v->node, &a, in, 1);
     }
     if (v->node != &cak_node_reduce_sum) return cak_append(to, v->node, v->attr, in, v->n_in);
     cak_ints axes = *(const cak_ints *)v->attr;
