@@ -134,7 +134,7 @@ void cak_few_forward(const cak_few *g, const real *x, const real *w, real *y, vo
 /* ---- gradient of the weights ---- */
 
 enum {
-    SEGMENT = 256
+    SEGMENT = 128
 }; /* most pixels of a chain: gy of a segment stays in the first-level cache, and the chain is exact enough */
 
 static int64_t weights(const cak_few *g) { return cak_round_up(cak_few_taps(g) * g->o, CAK_FEW_LANES); }
@@ -169,7 +169,6 @@ static void dw_row(const cak_few_window *w, const cak_few_isa *isa, const real *
                               .a = w->rows + j * g->a.stride,
                               .at = w->at,
                               .a_k = g->a.stride,
-                              .b_k = CAK_FEW_LANES,
                               .c = partial + v * isa->lanes,
                               .c_row = g->o,
                               .add = add || j > 0 };

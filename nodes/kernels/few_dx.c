@@ -7,10 +7,7 @@
 /* x falls into cells of stride x stride pixels, the first one beginning with the padding. A kernel, with zeros between its taps where it is
 ** dilated and behind them, is a grid of cells: z[pixel of y] holds what it adds to each pixel of each of them, and a cell of gx is the
 ** sum over (a, b) of part (a, b) of z at the pixel a rows and b columns before it. */
-enum {
-    ROWS = 32, /* rows of cells of a strip */
-    AHEAD = 48 /* pixels between those that are multiplied and those that are fetched from memory */
-};
+enum { ROWS = 32 }; /* rows of cells of a strip */
 
 typedef struct job {
     const cak_few *g;
@@ -68,7 +65,7 @@ static void pack(const job *j, const real *w)
     for (int64_t o = 0; o < g->o; o++) {
         int64_t block = o / CAK_FEW_LANES * g->h * g->w * CAK_FEW_LANES, lane = o % CAK_FEW_LANES;
         j->at[o] = block + lane;
-        j->ahead[o] = block + (AHEAD + lane) * CAK_FEW_LANES; /* as many pixels as there are lanes */
+        j->ahead[o] = block + (CAK_FEW_AHEAD + lane) * CAK_FEW_LANES; /* as many pixels as there are lanes */
         for (int64_t t = 0; t < cak_few_taps(g); t++) {
             int64_t c = t / (g->kh * g->kw), row = t / g->kw % g->kh * d, column = t % g->kw * d;
             int64_t part = (row / s * j->across + column / s) * g->c + c;

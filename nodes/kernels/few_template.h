@@ -40,9 +40,11 @@ INLINE void sum(const int rows, const int wide, const cak_few_sum *s)
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) a[r] = s->a + s->at[r];
     const real *c0 = s->b[0], *c1 = wide > 1 ? s->b[1] : c0;
-    int64_t i = 0, a_k = s->a_k, b_k = s->b_k;
-    for (int64_t k = s->k; k > 0; k--, i += a_k, c0 += b_k, c1 += b_k) {
+    int64_t i = 0, a_k = s->a_k;
+    for (int64_t k = s->k; k > 0; k--, i += a_k, c0 += CAK_FEW_LANES, c1 += CAK_FEW_LANES) {
         vec b0 = *(const vec *)c0, b1 = wide > 1 ? *(const vec *)c1 : b0;
+        __builtin_prefetch(c0 + CAK_FEW_AHEAD * CAK_FEW_LANES);
+        if (wide > 1 && (int)LANES == (int)CAK_FEW_LANES) __builtin_prefetch(c1 + CAK_FEW_AHEAD * CAK_FEW_LANES);
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
             sum[r][0] += b0 * a[r][i];

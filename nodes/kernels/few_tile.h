@@ -5,7 +5,11 @@
 #include "nodes/kernels/few.h"
 #include "nodes/kernels/gemm.h"
 
-enum { CAK_FEW_LANES = 16, CAK_FEW_WIDE = 2 }; /* channels of a block; most vectors of a tile */
+enum {
+    CAK_FEW_LANES = 16, /* channels of a block */
+    CAK_FEW_WIDE = 2,   /* most vectors of a tile */
+    CAK_FEW_AHEAD = 48  /* pixels between those that are multiplied and those that are fetched from memory */
+};
 
 /* c[v][r * c_row] = sum over k of a[at[k] + r * a_row] * b[k * b_k + v * lanes]: one chain of multiply-adds in the order of k. Meanwhile
 ** a[ahead[k]], needed soon, comes near. */
@@ -20,14 +24,13 @@ typedef struct cak_few_product {
     int64_t c_row;
 } cak_few_product;
 
-/* c[r * c_row + v * lanes] = (add ? c : 0) + sum over k of a[at[r] + k * a_k] * b[v][k * b_k]: a chain from zero, then added. */
+/* c[r * c_row + v * lanes] = (add ? c : 0) + sum over k of a[at[r] + k * a_k] * b[v][k * CAK_FEW_LANES]: a chain from zero, then added. */
 typedef struct cak_few_sum {
     int64_t k;
     const real *a;
     const int64_t *at;
     int64_t a_k;
     const real *b[CAK_FEW_WIDE];
-    int64_t b_k;
     real *c;
     int64_t c_row;
     bool add;

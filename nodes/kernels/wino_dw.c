@@ -1,9 +1,19 @@
 /* Weight gradient of the Winograd convolution: strips of tiles are transformed, then summed over by products, one for each position. */
 #include <string.h>
 
-#include "nodes/kernels/few_tile.h"
 #include "nodes/kernels/wino.h"
+#include "nodes/kernels/wino_dw_kernels.h"
 #include "nodes/kernels/wino_transform.h"
+
+extern const cak_wino_dw_kernels cak_wino_dw_generic, cak_wino_dw_avx2, cak_wino_dw_avx512;
+
+static const cak_wino_dw_kernels *kernels_get(const cak_isa *isa)
+{
+    static const cak_wino_dw_kernels *const tables[CAK_ISAS] = {
+        [CAK_GENERIC] = &cak_wino_dw_generic, [CAK_AVX2] = &cak_wino_dw_avx2, [CAK_AVX512] = &cak_wino_dw_avx512
+    };
+    return tables[isa->index];
+}
 
 /* G' [ sum over tiles of (B' x B) (A gy A') ] G: the sum in brackets is m, [position][C/16][phase][16 of C][O rounded up to a panel]. A
 ** sum is a chain over the tiles of a strip, then a sum over the strips of a section, then one over the sections. All of it depends on
@@ -11,7 +21,9 @@
 enum {
     TILES = 128,  /* of a strip: what the product of a position reads then stays in the caches next to a core */
     SECTION = 32, /* strips */
-    PAD = 16      /* keeps the positions of a strip out of each other's cache sets */
+    RUN = 16,
+    AHEAD = 2,
+    PAD = 16 /* keeps the positions of a strip out of each other's cache sets */
 };
 
 typedef struct job {
@@ -22,8 +34,8 @@ typedef struct job {
     int64_t depth, width;         /* rows and columns of a product: 4 C and O, rounded up */
     real *v, *y;                  /* [position][depth/16][tile][16], [position][panel of O][tile][CAK_WINO_PANEL] */
     real *section;                /* as m; unused where there is only one */
-    const cak_few_isa *isa;
     const cak_wino_transforms *transforms;
+    const cak_wino_dw_kernels *kernels;
 } job;
 
 static job plan(const cak_wino *g)
@@ -66,27 +78,11 @@ static patch patch_of(const real *image, int64_t height, int64_t width, int64_t 
     return (patch){ edge, n * CAK_LANES };
 }
 
-/* One axis of A y: a gradient of three outputs at the points 0, 1, -1 and infinity. */
-static inline void three_outputs(const real *y0, const real *y1, const real *y2, real *to, int64_t apart)
+/* What the tile AHEAD columns on reads of an image and its neighbour does not: rows too short for the prefetcher of the processor. */
+static void prefetch(patch p, int64_t n, int64_t step)
 {
-    for (int lane = 0; lane < CAK_LANES; lane++) {
-        real sum = y0[lane] + y2[lane];
-        to[lane] = y0[lane];
-        to[apart + lane] = sum + y1[lane];
-        to[2 * apart + lane] = sum - y1[lane];
-        to[3 * apart + lane] = y2[lane];
-    }
-}
-
-static void transform_gradient(patch p, real *restrict to, int64_t position)
-{
-    real columns[CAK_WINO_OUT][CAK_WINO_IN][CAK_LANES];
-    for (int k = 0; k < CAK_WINO_OUT; k++) {
-        const real *at = p.data + k * CAK_LANES;
-        three_outputs(at, at + p.line, at + 2 * p.line, columns[k][0], CAK_LANES);
-    }
-    for (int i = 0; i < CAK_WINO_IN; i++)
-        three_outputs(columns[0][i], columns[1][i], columns[2][i], to + i * CAK_WINO_IN * position, position);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = n - step; k < n; k++) __builtin_prefetch(p.data + i * p.line + (AHEAD * step + k) * CAK_LANES);
 }
 
 /* Tile `first + t`, all channels. */
@@ -95,19 +91,23 @@ static void transform_tile(const job *j, int64_t first, int64_t t)
     const cak_wino *g = j->g;
     int64_t tile = first + t, sample = tile / (j->rows * j->columns), row = tile / j->columns % j->rows,
             column = tile % j->columns;
+    bool ahead = row > 0 && row + 1 < j->rows && column > 0 && column + 1 + AHEAD < j->columns; /* no patch reaches beyond */
     real edge[2 * CAK_WINO_IN * 2 * CAK_WINO_IN * CAK_LANES];
     real *v = j->v + t * CAK_LANES;
     for (int64_t b = 0; b < g->c / CAK_LANES; b++) {
         const real *image = j->x + (sample * g->c / CAK_LANES + b) * g->height * g->width * CAK_LANES;
         patch p = patch_of(image, g->height, g->width, 6 * row - 1, 6 * column - 1, 2 * CAK_WINO_IN, edge);
+        if (ahead) prefetch(p, 2 * CAK_WINO_IN, 2 * CAK_WINO_OUT);
         for (int phase = 0; phase < CAK_WINO_PHASES; phase++, v += j->strip * CAK_LANES)
             j->transforms->in(p.data + phase / 2 * p.line + phase % 2 * CAK_LANES, 2 * p.line, 2 * CAK_LANES, v, v_position(j));
     }
     for (int64_t b = 0; b < g->o / CAK_LANES; b++) {
         const real *image = j->gy + (sample * g->o / CAK_LANES + b) * g->h * g->w * CAK_LANES;
         patch p = patch_of(image, g->h, g->w, 3 * row, 3 * column, CAK_WINO_OUT, edge);
+        if (ahead) prefetch(p, CAK_WINO_OUT, CAK_WINO_OUT);
         int64_t lane = b * CAK_LANES, panel = lane / CAK_WINO_PANEL;
-        transform_gradient(p, j->y + (panel * j->strip + t) * CAK_WINO_PANEL + lane % CAK_WINO_PANEL, y_position(j));
+        j->kernels->transform(p.data, p.line, j->y + (panel * j->strip + t) * CAK_WINO_PANEL + lane % CAK_WINO_PANEL,
+                              y_position(j));
     }
 }
 
@@ -122,28 +122,45 @@ static void clear_padding(const job *j)
 
 /* ---- products ---- */
 
-/* 16 rows of the product of a position. */
-static void multiply(const job *j, int64_t n, int64_t position, int64_t block, real *to, bool add)
+/* Strips are read in runs: RUN tiles of a line of an image. The lines that a row of tiles shares with the one above are left out. */
+static int64_t lines_of(const job *j) { return (j->g->c * 2 + j->g->o) / CAK_LANES * CAK_WINO_OUT; }
+static int64_t runs_of(const job *j) { return (j->strip + RUN - 1) / RUN * lines_of(j); }
+
+typedef struct run {
+    const real *data;
+    int64_t reals;
+} run;
+
+static run run_of(const job *j, int64_t first, int64_t number)
 {
-    static const int64_t at[CAK_LANES] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
-    int64_t tiles = (CAK_LANES + j->isa->sum_rows - 1) / j->isa->sum_rows, step = CAK_FEW_WIDE * j->isa->lanes;
-    const real *v = j->v + position * v_position(j) + block * j->strip * CAK_LANES, *y = j->y + position * y_position(j);
-    to += (position * j->depth + block * CAK_LANES) * j->width;
-    for (int64_t o = 0; o < j->width; o += step) {
-        const real *b = y + o / CAK_WINO_PANEL * CAK_WINO_PANEL * j->strip + o % CAK_WINO_PANEL;
-        for (int64_t t = 0; t < tiles; t++) {
-            int64_t row = cak_gemm_tile_row(CAK_LANES, tiles, t), rows = cak_gemm_tile_row(CAK_LANES, tiles, t + 1) - row;
-            cak_few_sum s = { .k = n,
-                              .a = v,
-                              .at = at + row,
-                              .a_k = CAK_LANES,
-                              .b = { b, b + j->isa->lanes },
-                              .b_k = CAK_WINO_PANEL,
-                              .c = to + row * j->width + o,
-                              .c_row = j->width,
-                              .add = add };
-            j->isa->sum[CAK_FEW_WIDE - 1][rows - 1](&s);
-        }
+    const cak_wino *g = j->g;
+    int64_t tile = first + number / lines_of(j) * RUN, line = number % lines_of(j), x_lines = g->c / CAK_LANES * 6;
+    if (tile >= j->tiles) return (run){ j->x, 0 };
+    int64_t sample = tile / (j->rows * j->columns), row = tile / j->columns % j->rows, column = tile % j->columns;
+    if (line < x_lines) {
+        int64_t image = sample * g->c / CAK_LANES + line / 6, y = cak_min64(6 * row + 1 + line % 6, g->height - 1);
+        return (run){ j->x + ((image * g->height + y) * g->width + 6 * column) * CAK_LANES, RUN * 6 * CAK_LANES };
+    }
+    line -= x_lines;
+    int64_t image = sample * g->o / CAK_LANES + line / 3, y = cak_min64(3 * row + line % 3, g->h - 1);
+    return (run){ j->gy + ((image * g->h + y) * g->w + 3 * column) * CAK_LANES, RUN * 3 * CAK_LANES };
+}
+
+/* CAK_LANES rows of the product of a position, with a share of the runs of the next strip. */
+static void multiply(const job *j, int64_t first, int64_t n, int64_t item, real *to, bool add)
+{
+    int64_t blocks = j->depth / CAK_LANES, position = item / blocks, block = item % blocks, items = CAK_WINO_POSITIONS * blocks;
+    int64_t next = item * runs_of(j) / items, end = (item + 1) * runs_of(j) / items;
+    for (int64_t o = 0; o < j->width; o += CAK_WINO_PANEL) {
+        run r = next < end ? run_of(j, first + j->strip, next++) : (run){ j->x, 0 };
+        j->kernels->sum(&(cak_wino_dw_sum){ .n = n,
+                                            .v = j->v + position * v_position(j) + block * j->strip * CAK_LANES,
+                                            .y = j->y + position * y_position(j) + o * j->strip,
+                                            .c = to + item * CAK_LANES * j->width + o,
+                                            .c_row = j->width,
+                                            .add = add,
+                                            .ahead = r.data,
+                                            .run = r.reals });
     }
 }
 
@@ -152,7 +169,7 @@ static void run_strip(const job *j, int64_t first, real *to, bool add)
     int64_t n = cak_min64(j->strip, j->tiles - first), blocks = j->depth / CAK_LANES;
     CAK_PARALLEL_FOR (t, n, n * (j->depth + j->width) * CAK_WINO_POSITIONS) transform_tile(j, first, t);
     CAK_PARALLEL_FOR (i, CAK_WINO_POSITIONS * blocks, n * j->depth * j->width * CAK_WINO_POSITIONS)
-        multiply(j, n, i / blocks, i % blocks, to, add);
+        multiply(j, first, n, i, to, add);
 }
 
 static void add_section(const job *j, real *restrict m, bool add)
@@ -167,8 +184,8 @@ void cak_wino_dw(const cak_wino *g, const real *x, const real *gy, real *m, void
     job j = plan(g);
     bool sections = section_reals(&j) > 0;
     j.x = x, j.gy = gy;
-    j.isa = cak_few_isa_get();
     j.transforms = cak_wino_transforms_get(cak_isa_get());
+    j.kernels = kernels_get(cak_isa_get());
     j.v = scratch;
     j.y = j.v + CAK_WINO_POSITIONS * v_position(&j);
     j.section = j.y + CAK_WINO_POSITIONS * y_position(&j);
