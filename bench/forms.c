@@ -69,6 +69,12 @@ static size_t wino_dx_scratch(const bench_problem *p)
     return cak_wino_dx_scratch(&g);
 }
 
+static size_t wino_dw_scratch(const bench_problem *p)
+{
+    cak_wino g = wino(p);
+    return cak_wino_dw_scratch(&g);
+}
+
 static void wino_forward(bench_conv *s)
 {
     cak_wino g = wino(&s->p);
@@ -80,6 +86,12 @@ static void wino_dx(bench_conv *s)
     cak_wino g = wino(&s->p);
     cak_wino_filter_dx(s->p.c, s->p.o, s->w.data, s->aux);
     cak_wino_dx(&g, s->y.data, s->aux, s->out, s->scratch);
+}
+static void wino_dw(bench_conv *s)
+{
+    cak_wino g = wino(&s->p);
+    cak_wino_dw(&g, s->x.data, s->y.data, s->aux, s->scratch);
+    cak_wino_filter_dw(s->p.c, s->p.o, s->aux, s->out);
 }
 
 double bench_wino_flops(int64_t batch, int64_t c, int64_t o, int64_t h, int64_t w)
@@ -134,8 +146,8 @@ const bench_form bench_forms[] = {
       .blocked_x = true,
       .blocked_y = true,
       .fits = wino_fits,
-      .scratch = { wino_forward_scratch, wino_dx_scratch, NULL },
-      .run = { wino_forward, wino_dx, NULL },
+      .scratch = { wino_forward_scratch, wino_dx_scratch, wino_dw_scratch },
+      .run = { wino_forward, wino_dx, wino_dw },
       .aux = wino_aux,
       .executed = wino_executed },
     { .name = "few",

@@ -33,7 +33,7 @@ typedef struct bench_form {
     bool blocked_x, blocked_y;
     bool (*fits)(const bench_problem *p);
     size_t (*scratch[BENCH_OPS])(const bench_problem *p);
-    void (*run[BENCH_OPS])(bench_conv *s); /* NULL: this form has no such operation */
+    void (*run[BENCH_OPS])(bench_conv *s);
     size_t (*aux)(const bench_problem *p);
     double (*executed)(const bench_problem *p); /* NULL: as many operations as the direct form */
 } bench_form;

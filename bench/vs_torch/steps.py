@@ -163,13 +163,14 @@ def run(o):
     values = game.step(o.phase)                 # warms up, and is the one compared
     first = {"value/" + k: v.clone() for k, v in values.items()}
     first |= {"grad/" + k: game.named[k].grad.clone() for k in game.moved[o.phase]}
-    times = []
+    times, cpu = [], []
     for _ in range(o.steps):
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         game.step(o.phase)
         times.append(time.perf_counter() - start)
+        cpu.append(time.process_time() - start_cpu)
     save(o.out, first)
-    json.dump({"times": times, "peak_rss": rss(), "base_rss": base, "torch": torch.__version__}, sys.stdout)
+    json.dump({"times": times, "cpu": cpu, "peak_rss": rss(), "base_rss": base, "torch": torch.__version__}, sys.stdout)
     print()
 
 
