@@ -68,11 +68,11 @@ static bool linear_of_sums(const slicer *q, int id, int *stage)
     return v->node->linear == CAK_LINEAR_JOINT ? sums == v->n_in : sums == 1;
 }
 
-/* A view has no memory: what is stored or added up is the value that it shows. */
-static void mark(const slicer *q, bool *set, int id)
+/* The whole of a value is needed: a sum is added up, rows are stored. A view has no memory; it is the value that it shows. */
+static void complete(const slicer *q, int id)
 {
     while (value(q, id)->node->alias) id = value(q, id)->in[0].id;
-    if (q->s->sliced[id]) set[id] = true;
+    if (q->s->sliced[id]) *(q->sum[id] ? &q->s->total[id] : &q->s->stored[id]) = true;
 }
 
 static void classify(slicer *q, int id)
@@ -84,7 +84,7 @@ static void classify(slicer *q, int id)
     for (int k = 0; k < v->n_in; k++) {
         int in = v->in[k].id, at = readable(q, in);
         reads_rows = reads_rows || has_rows(q, in);
-        if (v->rows == CAK_ROWS_MIXED && s->sliced[in] && !q->sum[in]) at++, mark(q, s->stored, in);
+        if (v->rows == CAK_ROWS_MIXED && s->sliced[in] && !q->sum[in]) at++, complete(q, in);
         if (at > stage) stage = at;
     }
     bool linear = linear_of_sums(q, id, &sums);
@@ -92,7 +92,7 @@ static void classify(slicer *q, int id)
     s->sliced[id] = !external(q->g, id) && (q->sum[id] || v->rows == CAK_ROWS_SAMPLE);
     s->stage[id] = linear ? sums : stage;
     for (int k = 0; k < v->n_in && !linear; k++)
-        if (q->sum[v->in[k].id]) mark(q, s->total, v->in[k].id);
+        if (q->sum[v->in[k].id]) complete(q, v->in[k].id);
 }
 
 static void close_over(const slicer *q, bool *need, int k)
@@ -134,7 +134,7 @@ static void store_small(slicer *q, cak_arena *a)
             roots[id] = q->live[id] && q->s->sliced[id] && q->s->stage[id] == k && (q->s->total[id] || q->s->stored[id]);
         bool *need = cak_round_values(a, q->g, q->s, k, roots);
         for (int id = 0; id < cak_graph_size(q->g); id++)
-            if (need[id] && has_rows(q, id) && q->s->stage[id] < k && size(q, id) / q->s->batch < KEPT) mark(q, q->s->stored, id);
+            if (need[id] && has_rows(q, id) && q->s->stage[id] < k && size(q, id) / q->s->batch < KEPT) complete(q, id);
     }
 }
 
@@ -152,10 +152,8 @@ cak_slices cak_find_slices(cak_arena *a, const cak_graph *g, const bool *live, c
     s.rows = choose_rows(&q, s.batch);
     for (int id = 0; id < cak_graph_size(g); id++)
         if (live[id]) classify(&q, id);
-    for (int i = 0; i < n_out; i++) {
-        if (cak_is_none(out[i])) continue;
-        mark(&q, q.sum[out[i].id] ? s.total : s.stored, out[i].id);
-    }
+    for (int i = 0; i < n_out; i++)
+        if (!cak_is_none(out[i])) complete(&q, out[i].id);
     for (int id = 0; id < cak_graph_size(g); id++)
         if (s.sliced[id] && (s.total[id] || s.stored[id]) && s.stage[id] >= s.rounds) s.rounds = s.stage[id] + 1;
     store_small(&q, a);
