@@ -6,7 +6,7 @@
 
 extern const cak_node cak_node_add, cak_node_sub, cak_node_mul, cak_node_neg, cak_node_const, cak_node_expand;
 
-enum { ROUNDS = 8 };
+enum { ROUNDS = 8, SHORT = 2 };
 
 typedef struct algebra {
     const cak_graph *from;
@@ -15,8 +15,10 @@ typedef struct algebra {
     cak_form *form;  /* by id of from */
     const int *uses; /* by id of from */
     int *sum;        /* by id of from: kernels of the sum that ends in it and that nobody else reads */
+    bool *inner;     /* by id of from: only a sum reads it */
     cak_form *known; /* by id of canon: 1 / k of this form is value `base` of to; base none: not computed yet */
     int cap;
+    bool full; /* too many values: the others are kept */
 } algebra;
 
 /* ---- sums as they are written ---- */
@@ -32,9 +34,12 @@ static void count_sums(algebra *s)
         const cak_value *v = cak_graph_value(g, (cak_ref){ id });
         if (!is_sum(v) && !cak_is_scale(g, v, &c, &x)) continue;
         s->sum[id] = 1;
-        for (int k = 0; k < v->n_in; k++)
-            if (s->uses[v->in[k].id] == 1 && cak_shape_equal(cak_shape_of(g, v->in[k]), &v->shape))
-                s->sum[id] += s->sum[v->in[k].id];
+        for (int k = 0; k < v->n_in; k++) {
+            int in = v->in[k].id;
+            if (s->uses[in] != 1 || !cak_shape_equal(cak_shape_of(g, v->in[k]), &v->shape)) continue;
+            s->sum[id] += s->sum[in];
+            s->inner[in] = true;
+        }
     }
 }
 
@@ -146,11 +151,13 @@ static cak_ref build_sum(cak_graph *to, const sum_plan *p)
     return cak_times(to, y, p->all);
 }
 
-/* a sum, from the terms that did not cancel, where that takes fewer kernels; a x + a y = a (x + y), x + -y = x - y */
+/* a sum, from the terms that did not cancel, where that takes fewer kernels; a x + a y = a (x + y), x + -y = x - y. What is a part of a
+** larger sum is written again with that one, unless it is short. */
 static cak_ref shorter_sum(algebra *s, const target *t)
 {
     sum_plan p;
     if (!is_sum(t->v) || cak_form_zero(t->f) || !plan_sum(s, t->f, &p) || p.kernels >= s->sum[t->id]) return CAK_NONE;
+    if (s->inner[t->id] && p.kernels > SHORT) return CAK_NONE;
     return build_sum(s->to, &p);
 }
 
@@ -178,8 +185,9 @@ static cak_ref rewrite(algebra *s, int id, const cak_ref *renamed)
         form[k] = s->form[v->in[k].id];
         in[k] = renamed[v->in[k].id];
     }
-    if (cak_graph_size(s->canon) > CAK_MAX_VALUES - CAK_FORM_ROOM)
-        return cak_pass_keep(s->to, v, in); /* and so all that follow */
+    if (cak_graph_size(s->canon) > CAK_MAX_VALUES - CAK_FORM_ROOM) s->full = true;
+    if (!cak_pass_room(s->from, id, s->to, CAK_FORM_ROOM)) s->full = true;
+    if (s->full) return cak_pass_keep(s->to, v, in);
     target t = { v, id, s->form[id] = cak_form_of(s->canon, s->from, v, form), in };
     cak_ref y = stand_in(s, &t);
     if (!cak_form_zero(t.f) && cak_is_none(known(s, t.f.base)->base)) *known(s, t.f.base) = (cak_form){ t.f.k, y };
@@ -194,6 +202,7 @@ static cak_graph *merge(const cak_graph *g, cak_ref *out, int n)
     s.form = cak_arena_alloc(s.a, size * sizeof *s.form);
     s.uses = cak_pass_uses(g, out, n, s.a);
     s.sum = cak_arena_alloc(s.a, size * sizeof *s.sum);
+    s.inner = cak_arena_alloc(s.a, size * sizeof *s.inner);
     cak_ref *renamed = cak_arena_alloc(s.a, size * sizeof *renamed);
     const bool *live = cak_pass_live(g, out, n, s.a);
     count_sums(&s);

@@ -9,6 +9,9 @@ cak_ref cak_times(cak_graph *g, cak_ref x, double c);                           
 /* by id: inputs of live values and outputs that are this value; memory of `a` */
 int *cak_pass_uses(const cak_graph *g, const cak_ref *out, int n, cak_arena *a);
 
+/* May value `id` add `most` values to the new graph, and each that follows one? The limit of values is no error of a pass. */
+bool cak_pass_room(const cak_graph *from, int id, const cak_graph *to, int most);
+
 /* Factors are applied where they cost least. Kernels and cost never grow. */
 cak_graph *cak_pass_factor(const cak_graph *g, cak_ref *out, int n);
 

@@ -5,6 +5,8 @@
 
 extern const cak_node cak_node_mul, cak_node_neg, cak_node_const;
 
+enum { MOST = 256 }; /* values that a rewritten one adds */
+
 bool cak_is_scale(const cak_graph *g, const cak_value *v, double *c, cak_ref *x)
 {
     *c = -1;
@@ -33,6 +35,11 @@ int *cak_pass_uses(const cak_graph *g, const cak_ref *out, int n, cak_arena *a)
         for (int k = 0; live[id] && k < v->n_in; k++) uses[v->in[k].id]++;
     }
     return uses;
+}
+
+bool cak_pass_room(const cak_graph *from, int id, const cak_graph *to, int most)
+{
+    return cak_graph_size(to) + (cak_graph_size(from) - id) + most <= CAK_MAX_VALUES;
 }
 
 typedef struct factors {
@@ -138,7 +145,7 @@ cak_graph *cak_pass_factor(const cak_graph *g, cak_ref *out, int n)
         if (!live[id]) continue;
         const cak_value *v = cak_graph_value(g, (cak_ref){ id });
         cak_where old = cak_graph_at(to, v->origin, v->label);
-        s.renamed[id] = rewrite(&s, v);
+        s.renamed[id] = cak_pass_room(g, id, to, MOST) ? rewrite(&s, v) : kept(&s, v);
         cak_graph_restore(to, old);
         CAK_CHECK(cak_shape_equal(cak_shape_of(to, s.renamed[id]), &v->shape));
     }

@@ -11,7 +11,7 @@
 #define TOL_FACTS TOL
 #else
 #define TOL 2e-6
-#define TOL_FACTS 5e-6 /* in float the gradient of (norm - 1)^2 is 1e-5 away from the one in double, with facts and without */
+#define TOL_FACTS 2e-5 /* in float the gradient of (norm - 1)^2 is 1e-5 away from the one in double, with facts and without */
 #endif
 
 extern const cak_node cak_node_reduce_sum;
@@ -394,20 +394,23 @@ START_TEST(random_graphs)
 }
 END_TEST
 
-START_TEST(a_graph_without_end)
+/* Graphs near the limit of values: forms of long sums fill the graph of forms, short sums the new graph; the rest is kept as it is. */
+START_TEST(graphs_near_the_limit)
 {
-    enum { TERMS = 9000 };
-    bench b = open_bench();
-    cak_ref f[CAK_MAX_TERMS], x = cak_input(b.g, "x", &CAK_SHAPE(2), false), y = x;
-    for (int i = 0; i < CAK_MAX_TERMS; i++) f[i] = cak_sin(b.g, cak_shift(b.g, x, 0.1 * i));
-    for (int i = 0; i < TERMS; i++) y = cak_sub(b.g, cak_scale(b.g, f[i % CAK_MAX_TERMS], 1.0 / (i + 1)), y);
-    y = cak_add(b.g, cak_tanh(b.g, y), x);
-    const real *want = run_plain(b.a, b.g, &y, 1)[0];
-    cak_graph *g = cak_pass_algebra(b.g, &y, 1);
-    ck_assert(!cak_graph_failed(g) && !cak_diag_errors(b.d));
-    ck_assert(distance(run_plain(b.a, g, &y, 1)[0], want, 2) <= 1e3 * TOL);
-    cak_graph_close(g);
-    close_bench(&b);
+    static const int kinds[][2] = { { CAK_MAX_TERMS - 1, 24000 }, { 1, 55000 } }; /* different terms, terms */
+    for (int k = 0; k < 2; k++) {
+        bench b = open_bench();
+        cak_ref f[CAK_MAX_TERMS], x = cak_input(b.g, "x", &CAK_SHAPE(2), false), y = x;
+        for (int i = 0; i < kinds[k][0]; i++) f[i] = cak_sin(b.g, cak_shift(b.g, x, 0.1 * i));
+        for (int i = 0; i < kinds[k][1]; i++) y = cak_sub(b.g, cak_scale(b.g, f[i % kinds[k][0]], 1.0 / (i + 1)), y);
+        y = cak_tanh(b.g, y);
+        const real *want = run_plain(b.a, b.g, &y, 1)[0];
+        cak_graph *g = cak_pass_algebra(b.g, &y, 1);
+        ck_assert(!cak_graph_failed(g) && !cak_diag_errors(b.d));
+        ck_assert(distance(run_plain(b.a, g, &y, 1)[0], want, 2) <= 1e3 * TOL);
+        cak_graph_close(g);
+        close_bench(&b);
+    }
 }
 END_TEST
 
@@ -530,6 +533,6 @@ START_TEST(costs)
 }
 END_TEST
 
-SUITE(algebra, a_graph_without_end, candidates, more_candidates_than_facts, facts_chain, folds_stay, a_batch_of_one, costs,
+SUITE(algebra, graphs_near_the_limit, candidates, more_candidates_than_facts, facts_chain, folds_stay, a_batch_of_one, costs,
       random_graphs, critic_on_identities, generator_on_identities, critic_on_any_samples, generator_on_any_samples,
       adversarial_gradient_of_identities_vanishes, single_rules)
