@@ -79,6 +79,7 @@ void cak_few_window_move(cak_few_window *w, int64_t row)
 enum { ROWS = 16 }; /* rows of a strip */
 
 static int64_t strips(const cak_few *g) { return (g->h + ROWS - 1) / ROWS; } /* of a sample */
+static int64_t weights(const cak_few *g) { return cak_few_taps(g) * g->o; }
 static inline int64_t work(const cak_few *g) { return g->batch * g->h * g->w * g->o * cak_few_taps(g); }
 
 /* Where vector v of the first pixel of a row lies in y. */
@@ -90,11 +91,9 @@ static int64_t vector_at(const cak_few *g, const cak_few_isa *isa, int64_t sampl
 
 /* ---- forward ---- */
 
-static int64_t packed_reals(const cak_few *g) { return cak_round_up(cak_few_taps(g) * g->o, CAK_FEW_LANES); }
-
 size_t cak_few_forward_scratch(const cak_few *g)
 {
-    return (size_t)(packed_reals(g) + cak_few_window_reals(g) * cak_threads()) * sizeof(real);
+    return (size_t)(weights(g) + cak_few_window_reals(g) * cak_threads()) * sizeof(real);
 }
 
 static void forward_strip(const cak_few *g, const cak_few_isa *isa, int64_t strip, const real *x, const real *packed, real *y,
@@ -124,7 +123,7 @@ void cak_few_forward(const cak_few *g, const real *x, const real *w, real *y, vo
 {
     const cak_few_isa *isa = cak_few_isa_get();
     int64_t taps = cak_few_taps(g);
-    real *packed = scratch, *rooms = packed + packed_reals(g);
+    real *packed = scratch, *rooms = packed + weights(g);
     for (int64_t t = 0; t < taps; t++)
         for (int64_t o = 0; o < g->o; o++) packed[t * g->o + o] = w[o * taps + t];
     CAK_PARALLEL_FOR (s, g->batch * strips(g), work(g))
@@ -133,11 +132,7 @@ void cak_few_forward(const cak_few *g, const real *x, const real *w, real *y, vo
 
 /* ---- gradient of the weights ---- */
 
-enum {
-    SEGMENT = 128
-}; /* most pixels of a chain: gy of a segment stays in the first-level cache, and the chain is exact enough */
-
-static int64_t weights(const cak_few *g) { return cak_round_up(cak_few_taps(g) * g->o, CAK_FEW_LANES); }
+enum { SEGMENT = 128 }; /* pixels of a chain: exact enough, and their gy stays in the first-level cache */
 
 size_t cak_few_dw_scratch(const cak_few *g)
 {

@@ -15,15 +15,14 @@ static const cak_wino_dw_kernels *kernels_get(const cak_isa *isa)
     return tables[isa->index];
 }
 
-/* G' [ sum over tiles of (B' x B) (A gy A') ] G: the sum in brackets is m, [position][C/16][phase][16 of C][O rounded up to a panel]. A
-** sum is a chain over the tiles of a strip, then a sum over the strips of a section, then one over the sections. All of it depends on
-** the shape alone, and so does the accuracy on the longest of the three only. The strips follow each other across samples. */
+/* gw = G' [ sum over tiles of (B' x B) (A gy A') ] G. The sum in brackets is m, [position][C/16][phase][16 of C][O rounded up to a panel]:
+** a chain over the tiles of a strip, then a sum over the strips of a section, then one over the sections, so that rounding errors grow with
+** the longest of the three instead of the number of tiles. Strips go on from one sample to the next. */
 enum {
     TILES = 128,  /* of a strip: what the product of a position reads then stays in the caches next to a core */
     SECTION = 32, /* strips */
-    RUN = 16,
-    AHEAD = 2,
-    PAD = 16 /* keeps the positions of a strip out of each other's cache sets */
+    RUN = 16,     /* tiles that are fetched from memory together */
+    PAD = 16      /* keeps the positions of a strip out of each other's cache sets */
 };
 
 typedef struct job {
@@ -78,33 +77,23 @@ static patch patch_of(const real *image, int64_t height, int64_t width, int64_t 
     return (patch){ edge, n * CAK_LANES };
 }
 
-/* What the tile AHEAD columns on reads of an image and its neighbour does not: rows too short for the prefetcher of the processor. */
-static void prefetch(patch p, int64_t n, int64_t step)
-{
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = n - step; k < n; k++) __builtin_prefetch(p.data + i * p.line + (AHEAD * step + k) * CAK_LANES);
-}
-
 /* Tile `first + t`, all channels. */
 static void transform_tile(const job *j, int64_t first, int64_t t)
 {
     const cak_wino *g = j->g;
     int64_t tile = first + t, sample = tile / (j->rows * j->columns), row = tile / j->columns % j->rows,
             column = tile % j->columns;
-    bool ahead = row > 0 && row + 1 < j->rows && column > 0 && column + 1 + AHEAD < j->columns; /* no patch reaches beyond */
     real edge[2 * CAK_WINO_IN * 2 * CAK_WINO_IN * CAK_LANES];
     real *v = j->v + t * CAK_LANES;
     for (int64_t b = 0; b < g->c / CAK_LANES; b++) {
         const real *image = j->x + (sample * g->c / CAK_LANES + b) * g->height * g->width * CAK_LANES;
         patch p = patch_of(image, g->height, g->width, 6 * row - 1, 6 * column - 1, 2 * CAK_WINO_IN, edge);
-        if (ahead) prefetch(p, 2 * CAK_WINO_IN, 2 * CAK_WINO_OUT);
         for (int phase = 0; phase < CAK_WINO_PHASES; phase++, v += j->strip * CAK_LANES)
             j->transforms->in(p.data + phase / 2 * p.line + phase % 2 * CAK_LANES, 2 * p.line, 2 * CAK_LANES, v, v_position(j));
     }
     for (int64_t b = 0; b < g->o / CAK_LANES; b++) {
         const real *image = j->gy + (sample * g->o / CAK_LANES + b) * g->h * g->w * CAK_LANES;
         patch p = patch_of(image, g->h, g->w, 3 * row, 3 * column, CAK_WINO_OUT, edge);
-        if (ahead) prefetch(p, CAK_WINO_OUT, CAK_WINO_OUT);
         int64_t lane = b * CAK_LANES, panel = lane / CAK_WINO_PANEL;
         j->kernels->transform(p.data, p.line, j->y + (panel * j->strip + t) * CAK_WINO_PANEL + lane % CAK_WINO_PANEL,
                               y_position(j));
@@ -122,12 +111,13 @@ static void clear_padding(const job *j)
 
 /* ---- products ---- */
 
-/* Strips are read in runs: RUN tiles of a line of an image. The lines that a row of tiles shares with the one above are left out. */
+/* While a strip is multiplied, the next one is fetched in runs: a line of an image, RUN tiles long. The lines that a row of tiles shares with
+** the one above are left out. */
 static int64_t lines_of(const job *j) { return (j->g->c * 2 + j->g->o) / CAK_LANES * CAK_WINO_OUT; }
 static int64_t runs_of(const job *j) { return (j->strip + RUN - 1) / RUN * lines_of(j); }
 
 typedef struct run {
-    const real *data;
+    const real *data; /* where to fetch; a hint, may reach beyond an image */
     int64_t reals;
 } run;
 

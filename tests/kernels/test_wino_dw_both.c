@@ -58,6 +58,8 @@ static result run(const problem *q)
     cak_wino_dw(g, q->x.data, q->gy.data, r.m.data, scratch);
     for (size_t i = bytes; i < bytes + GUARD; i++) ck_assert_msg(scratch[i] == 0xff, "written past the scratch");
     cak_slab_free(scratch, bytes + GUARD);
+    for (int64_t i = 0; i < cak_shape_size(&r.m.shape); i++) /* the places beyond O too: m is added up as a whole */
+        ck_assert_msg(isfinite((double)r.m.data[i]), "m[%d]", (int)i);
     cak_wino_filter_dw(g->c, g->o, r.m.data, r.gw.data);
     return r;
 }
