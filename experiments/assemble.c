@@ -6,6 +6,7 @@
 #include "experiments/record.h"
 #include "graph/rng.h"
 #include "graph/safetensors.h"
+#include "graph/special.h"
 #include "graph/text.h"
 
 /* Names whose values could not be read have none, and nothing that begins with them is a mistake of its own. */
@@ -171,10 +172,17 @@ static bool build_step(cak_experiment *x, cak_graph *g, cak_builder *b, cak_phas
 
 static void plan_step(cak_experiment *x, const cak_graph *g, cak_phase *p, cak_step *s)
 {
-    cak_graph *folded = cak_pass_fold(g, s->out, s->n_out);
-    x->graphs[x->n_graphs++] = folded;
-    s->graph = cak_pass_dce(folded, s->out, s->n_out); /* folding leaves values that nobody uses any more */
-    s->program = cak_plan(x->arena, s->graph, s->out, s->n_out);
+    static cak_graph *(*const passes[])(const cak_graph *, cak_ref *, int) = { cak_pass_fold,   cak_pass_dce,  cak_pass_algebra,
+                                                                               cak_pass_layout, cak_pass_fold, cak_pass_dce };
+    cak_graph *to = NULL;
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
+        cak_graph *from = to;
+        to = passes[i](from ? from : g, s->out, s->n_out);
+        cak_graph_close(from);
+    }
+    s->graph = to;
+    cak_plan_options o = { .special = cak_specialise(x->arena, to, s->out, s->n_out) };
+    s->program = cak_plan_with(x->arena, s->graph, s->out, s->n_out, &o);
     s->total = s->out[0];
     s->term = s->out + 1;
     s->metric = s->term + p->loss->n;

@@ -14,7 +14,8 @@ typedef struct cak_same_rows {
 typedef struct cak_special {
     cak_same_rows *fact;
     int n_facts;
-    cak_ref *result, *instead; /* a sum over samples or a stored value of the graph, and what takes its place for these samples */
+    cak_ref *result,
+        *instead; /* a sum over samples or a stored value of the graph, and what takes its place for these samples; none: it is zero */
     int n_results;
 } cak_special;
 

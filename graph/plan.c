@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "graph/par.h"
+#include "graph/pass.h"
 
 enum {
     ALIGN = 64,
@@ -34,20 +35,12 @@ static size_t value_bytes(const planner *q, int id, int64_t rows)
 static bool has_rows(const planner *q, int id) { return value(q, id)->rows == CAK_ROWS_SAMPLE; }
 static bool needs_kernel(const planner *q, int id) { return !value(q, id)->node->alias && !external(q->g, id); }
 
-static void spread(const planner *q, bool *set)
-{
-    for (int id = q->size - 1; id >= 0; id--)
-        for (int k = 0; set[id] && k < value(q, id)->n_in; k++) set[value(q, id)->in[k].id] = true;
-}
-
 static void find_live(planner *q, const cak_special *special)
 {
     cak_program *p = q->p;
-    for (int i = 0; i < p->n_out; i++)
-        if (!cak_is_none(p->out[i])) q->live[p->out[i].id] = true;
-    for (int i = 0; special && i < special->n_results; i++)
-        if (!cak_is_none(special->instead[i])) q->live[special->instead[i].id] = true;
-    spread(q, q->live);
+    q->live = cak_pass_live(q->g, p->out, p->n_out, q->tmp);
+    const bool *more = special ? cak_pass_live(q->g, special->instead, special->n_results, q->tmp) : q->live;
+    for (int id = 0; id < q->size; id++) q->live[id] = q->live[id] || more[id];
     for (int id = 0; id < q->size; id++) p->root[id] = value(q, id)->node->alias ? p->root[value(q, id)->in[0].id] : id;
 }
 
@@ -147,8 +140,8 @@ static bool *find_roots(planner *q, cak_round *w, cak_variant *v, bool special)
     v->row = cak_arena_alloc(q->a, ((size_t)w->n_stored + 1) * sizeof *v->row);
     for (int i = 0; i < w->n_total; i++) {
         cak_ref r = instead(q->p, w->total[i], special);
-        v->part[i] = q->p->slices.sliced[r.id] ? r : CAK_NONE;
-        if (!cak_is_none(v->part[i])) roots[q->p->root[r.id]] = true;
+        v->part[i] = r;
+        if (!cak_is_none(r)) roots[q->p->root[r.id]] = true;
     }
     for (int i = 0; i < w->n_stored; i++) {
         v->row[i] = instead(q->p, w->stored[i], special);
@@ -357,32 +350,17 @@ static void count(planner *q)
     i->slots = p->slots, i->threads = p->threads;
 }
 
-/* Linear functions of sums that only special samples have: they must stay within the round. */
-static bool *find_early(planner *q, const cak_special *special)
-{
-    bool *early = per_value(q, sizeof *early), *base = per_value(q, sizeof *base);
-    for (int i = 0; special && i < special->n_results; i++)
-        if (!cak_is_none(special->instead[i])) early[special->instead[i].id] = true;
-    for (int i = 0; i < q->p->n_out; i++)
-        if (!cak_is_none(q->p->out[i])) base[q->p->out[i].id] = true;
-    spread(q, early);
-    spread(q, base);
-    for (int id = 0; id < q->size; id++) early[id] = early[id] && !base[id];
-    return early;
-}
-
 cak_program *cak_plan_with(cak_arena *arena, const cak_graph *g, const cak_ref *out, int n_out, const cak_plan_options *o)
 {
     planner q = { .a = arena, .tmp = cak_arena_open("plan"), .g = g, .size = cak_graph_size(g) };
     size_t room = (size_t)q.size + 1;
     cak_program *p = q.p = cak_arena_alloc(arena, sizeof *p);
-    q.live = per_value(&q, sizeof(bool));
     *p = (cak_program){ .g = g, .n_out = n_out, .plain = o->plain, .special = o->special };
     p->root = cak_arena_alloc(arena, room * sizeof *p->root);
     p->out = memcpy(cak_arena_alloc(arena, (size_t)(n_out + 1) * sizeof *out), out, (size_t)n_out * sizeof *out);
-    find_live(&q, o->special);
     if (o->whole) p->special = NULL;
-    p->slices = cak_find_slices(arena, g, q.live, out, n_out, find_early(&q, p->special), o->whole);
+    find_live(&q, p->special);
+    p->slices = cak_find_slices(arena, g, q.live, out, n_out, cak_special_only(q.tmp, g, out, n_out, p->special), o->whole);
     p->round = cak_arena_alloc(arena, ((size_t)p->slices.rounds + 1) * sizeof *p->round);
     plan_main(&q);
     size_slots(&q);

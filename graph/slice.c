@@ -1,6 +1,8 @@
 /* Batch slicing: kinds, stages and rounds of the values of a graph. */
 #include "graph/slice.h"
 
+#include "graph/pass.h"
+
 enum {
     LARGE = 4096,           /* elements: larger sums go through linear nodes slice by slice, so that fewer are added up */
     KEPT = 256,             /* elements a sample: smaller values are stored between rounds, larger ones computed again */
@@ -158,6 +160,14 @@ cak_slices cak_find_slices(cak_arena *a, const cak_graph *g, const bool *live, c
         if (s.sliced[id] && (s.total[id] || s.stored[id]) && s.stage[id] >= s.rounds) s.rounds = s.stage[id] + 1;
     store_small(&q, a);
     return s;
+}
+
+const bool *cak_special_only(cak_arena *a, const cak_graph *g, const cak_ref *out, int n_out, const cak_special *f)
+{
+    bool *only = f ? cak_pass_live(g, f->instead, f->n_results, a) : cak_arena_alloc(a, (size_t)cak_graph_size(g) + 1);
+    const bool *ordinary = cak_pass_live(g, out, n_out, a);
+    for (int id = 0; id < cak_graph_size(g); id++) only[id] = only[id] && !ordinary[id];
+    return only;
 }
 
 cak_shape cak_shape_in_slice(const cak_graph *g, cak_ref r, int64_t rows)

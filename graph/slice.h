@@ -7,7 +7,7 @@
 #ifndef CAK_SLICE_H
 #define CAK_SLICE_H
 
-#include "graph/graph.h"
+#include "graph/exec.h"
 
 typedef struct cak_slices {
     int64_t batch; /* samples; 0: the program cannot be sliced, every value is whole */
@@ -23,6 +23,9 @@ typedef struct cak_slices {
 ** whole = true: nothing is sliced. */
 cak_slices cak_find_slices(cak_arena *a, const cak_graph *g, const bool *live, const cak_ref *out, int n_out, const bool *early,
                            bool whole);
+
+/* early[] of a graph with special samples: values that only these have. */
+const bool *cak_special_only(cak_arena *a, const cak_graph *g, const cak_ref *out, int n_out, const cak_special *f);
 
 /* By id: what round k computes for a slice to have the values of roots[]. */
 bool *cak_round_values(cak_arena *a, const cak_graph *g, const cak_slices *s, int k, const bool *roots);
