@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/par.h"
+#include "graph/sum.h"
 #include "tests/support/graph_test.h"
 #include "tests/support/kernel_test.h"
 
@@ -65,6 +65,8 @@ START_TEST(sums_over_every_subset)
         CAK_SHAPE(2, 3, 2, 2, 3),
         CAK_SHAPE(1, 1, 1, 1, 1),
         CAK_SHAPE(3, 1, 2, 5, 600),
+        CAK_SHAPE(2, 3, 40, 27, 16), /* rows of lanes that stay apart, in two chunks */
+        CAK_SHAPE(20003, 16),
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int mask = 0; mask < 1 << shapes[i].rank; mask++) check_sum(shapes[i], mask);
@@ -74,7 +76,8 @@ END_TEST
 
 START_TEST(sums_have_the_same_bits_on_any_number_of_threads)
 {
-    static const cak_shape shapes[] = { CAK_SHAPE(300001), CAK_SHAPE(4, 3, 50, 129), CAK_SHAPE(129, 300) };
+    static const cak_shape shapes[] = { CAK_SHAPE(300001), CAK_SHAPE(4, 3, 50, 129), CAK_SHAPE(129, 300),
+                                        CAK_SHAPE(2, 3, 40, 27, 16) };
     int before = cak_threads();
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         for (int mask = 1; mask < 1 << shapes[i].rank; mask++) {
@@ -93,6 +96,23 @@ START_TEST(sums_have_the_same_bits_on_any_number_of_threads)
         }
     }
     cak_threads_set(before);
+    release_views();
+}
+END_TEST
+
+START_TEST(rows_are_summed_in_the_promised_order)
+{
+    enum { N = 2 * CAK_SUM_CHUNK + 1000 };
+    cak_view x = random_view(CAK_SHAPE(1, N), 7), y = empty_view(CAK_SHAPE(1, 1));
+    double lane[CAK_SUM_LANES] = { 0 }, want = 0;
+    for (int64_t from = 0; from < N; from += CAK_SUM_CHUNK) {
+        double part[CAK_SUM_LANES] = { 0 };
+        for (int64_t i = from; i < cak_min64(N, from + CAK_SUM_CHUNK); i++) part[i % CAK_SUM_LANES] += (double)x.data[i];
+        for (int k = 0; k < CAK_SUM_LANES; k++) lane[k] += part[k];
+    }
+    for (int k = 0; k < CAK_SUM_LANES; k++) want += lane[k];
+    run_kernel(&cak_node_reduce_sum, &(cak_ints){ 1, { 1 } }, &x, 1, y);
+    ck_assert(y.data[0] == (real)want);
     release_views();
 }
 END_TEST
@@ -148,4 +168,5 @@ START_TEST(refused)
 }
 END_TEST
 
-SUITE(reduce, sums_over_every_subset, sums_have_the_same_bits_on_any_number_of_threads, derivatives, expand_repeats, refused)
+SUITE(reduce, sums_over_every_subset, sums_have_the_same_bits_on_any_number_of_threads, rows_are_summed_in_the_promised_order,
+      derivatives, expand_repeats, refused)
