@@ -175,20 +175,22 @@ def run(o):
 
 
 def distances(a, b):
-    """Largest relative distances of losses and of gradients (L2 of a tensor); dead biases have no relative distance."""
-    worst = {"value": 0.0, "grad": 0.0}
+    """Largest relative distances (L2 of a tensor) of losses and of gradients, and whose; dead biases have no relative distance."""
+    worst = {"value": (0.0, "-"), "grad": (0.0, "-")}
     for name in b:
         kind, _, param = name.partition("/")
         if name not in a or (param in DEAD and "value/c_loss" in b):
             continue
         x, y = a[name].double().flatten(), b[name].double().flatten()
-        worst[kind] = max(worst[kind], float((x - y).norm() / y.norm().clamp_min(1e-30)))
+        away = float((x - y).norm() / y.norm().clamp_min(1e-30))
+        if not away <= worst[kind][0]:          # what is no number, too
+            worst[kind] = away, param
     return worst
 
 
 def compare(o):
     d = distances(load(o.have), load(o.want))
-    print(f"{d['value']:.1e} {d['grad']:.1e}")
+    print(", ".join(f"{word} {d[kind][0]:.1e} ({d[kind][1]})" for kind, word in (("value", "losses"), ("grad", "gradients"))))
 
 
 def main():
