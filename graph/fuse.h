@@ -30,7 +30,8 @@ typedef struct cak_fused cak_fused;
 cak_fused *cak_fused_open(cak_arena *a, const cak_graph *g, const cak_unit *u, const bool *stored);
 size_t cak_fused_scratch(const cak_fused *f); /* bytes for cak_threads() threads */
 /* data[id]: memory of each stored or bound value, aliases included. samples: rows of axis 0 that the values of rows kind SAMPLE have in
-** this run (at most as many as in the graph; 0: as many). What the unit writes may not overlap what it reads. */
+** this run (at most as many as in the graph; 0: as many). What a value writes may be memory that
+** values after it do not read, element on element. */
 void cak_fused_run(const cak_fused *f, real *const *data, int64_t samples, const cak_clock *clock, void *scratch);
 
 #endif

@@ -84,6 +84,7 @@ void cak_verify(const cak_graph *g);
 /* Passes: copy what `out` needs into a new graph and rename out[]. */
 cak_graph *cak_pass_dce(const cak_graph *g, cak_ref *out, int n);  /* dead code */
 cak_graph *cak_pass_fold(const cak_graph *g, cak_ref *out, int n); /* constants, neutral elements */
+cak_graph *cak_pass_mask(const cak_graph *g, cak_ref *out, int n); /* inputs of leaky ReLUs that need not be kept */
 /* Channels in blocks of 16 and convolutions on them, where that pays; after differentiation. Inputs and outputs keep their layout. */
 cak_graph *cak_pass_layout(const cak_graph *g, cak_ref *out, int n);
 

@@ -79,18 +79,28 @@ static int64_t elements(const planner *q, int id, int64_t rows)
     return cak_shape_size(&s);
 }
 
-/* An element-wise kernel may write where it reads an input of its own size, but not where it reads a broadcast one. */
-static bool can_take_over(const planner *q, const steps *s, int id)
+/* May the unit write the elements of `write` where it reads those of `read`? All works element by element, value after value: so it may
+** when `read` is nowhere broadcast and is read by no value after `write`. */
+static bool can_take_over(const planner *q, const steps *s, const cak_unit *u, int write, int read)
 {
-    const cak_value *v = value(q, id);
-    if (!v->node->in_place) return false;
-    for (int k = 0; k < v->n_in; k++) {
-        int in = v->in[k].id;
-        if (s->local[q->p->root[in]] && elements(q, in, s->rows) != elements(q, id, s->rows) &&
-            value_bytes(q, in, s->rows) == value_bytes(q, id, s->rows))
-            return false;
-    }
+    for (int i = 0; i < u->n; i++)
+        for (int k = 0; k < value(q, u->id[i])->n_in; k++) {
+            int in = value(q, u->id[i])->in[k].id;
+            if (q->p->root[in] != read) continue;
+            if (u->id[i] > write || elements(q, in, s->rows) != elements(q, write, s->rows)) return false;
+        }
     return true;
+}
+
+static void find_take_overs(planner *q, const steps *s, const cak_unit *u, cak_step_io *io)
+{
+    io->over = cak_arena_alloc(q->a, (size_t)(io->n_write * io->n_read + 1) * sizeof *io->over);
+    for (int i = 0; i < io->n_write; i++)
+        for (int k = 0; k < io->n_read && value(q, io->write[i])->node->in_place; k++)
+            if (can_take_over(q, s, u, io->write[i], io->read[k])) {
+                io->over[io->n_over][0] = io->write[i];
+                io->over[io->n_over++][1] = io->read[k];
+            }
 }
 
 static void add_unit(planner *q, steps *s, const cak_unit *u, const bool *stored)
@@ -100,7 +110,7 @@ static void add_unit(planner *q, steps *s, const cak_unit *u, const bool *stored
     s->job[s->n] = (cak_job){ .unit = *u, .round = -1 };
     find_reads(q, s, u, io, stored);
     if (u->n > 1) s->job[s->n].fused = cak_fused_open(q->a, q->g, u, stored);
-    else io->in_place = can_take_over(q, s, u->id[0]);
+    find_take_overs(q, s, u, io);
     s->n++;
 }
 

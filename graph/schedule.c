@@ -109,12 +109,13 @@ static void greedy_order(planner *q, int *order)
 
 /* ---- buffers ---- */
 
-/* The buffer that the one result of step t can take over, or -1. */
-static int take_over(const planner *q, const cak_step_io *s, const int *left, const int *of)
+/* The buffer that result `write` of a step can take over from a value that the step reads last, or -1. */
+static int take_over(const planner *q, const cak_step_io *s, int write, const int *left, const bool *taken)
 {
-    for (int k = 0; k < s->n_read && s->in_place && s->n_write == 1; k++) {
-        int in = s->read[k];
-        if (!left[in] && !q->pinned[in] && q->bytes[in] == q->bytes[s->write[0]]) return of[in];
+    for (int k = 0; k < s->n_over; k++) {
+        int in = s->over[k][1];
+        bool free = s->over[k][0] == write && !left[in] && !q->pinned[in] && q->bytes[in] == q->bytes[write];
+        if (free && !taken[in]) return in;
     }
     return -1;
 }
@@ -123,6 +124,7 @@ static int take_over(const planner *q, const cak_step_io *s, const int *left, co
 static int assign_buffers(planner *q, const int *order, cak_buffer *buf, int *of)
 {
     int *left = cak_arena_alloc(q->a, ((size_t)q->values + 1) * sizeof *left), n = 0;
+    bool *taken = cak_arena_alloc(q->a, (size_t)q->values + 1);
     memcpy(left, q->uses, (size_t)q->values * sizeof *left);
     for (int v = 0; v < q->values; v++) of[v] = -1;
     for (int t = 0; t < q->n; t++) {
@@ -131,10 +133,10 @@ static int assign_buffers(planner *q, const int *order, cak_buffer *buf, int *of
             left[s->read[k]]--;
             if (buf[of[s->read[k]]].last < t) buf[of[s->read[k]]].last = t;
         }
-        int old = take_over(q, s, left, of);
         for (int k = 0; k < s->n_write; k++) {
-            int v = s->write[k], b = of[v] = old >= 0 ? old : n++;
-            if (old < 0) buf[b] = (cak_buffer){ q->bytes[v], 0, t, t };
+            int v = s->write[k], old = take_over(q, s, v, left, taken), b = of[v] = old >= 0 ? of[old] : n++;
+            if (old >= 0) taken[old] = true;
+            else buf[b] = (cak_buffer){ q->bytes[v], 0, t, t };
             buf[b].last = q->pinned[v] ? q->n : t;
         }
     }

@@ -12,7 +12,7 @@ typedef struct cak_buffer {
 typedef struct cak_step_io { /* one step: a kernel, a fused unit, or a round over the samples */
     int *read, n_read;       /* values whose memory it reads, each once; those bound from outside are left out */
     int *write, n_write;     /* values whose memory it fills */
-    bool in_place;           /* its one result may take the place of a value of the same size that it reads last */
+    int (*over)[2], n_over;  /* pairs (write, read): the result may take the place of what is read, if nobody reads that later */
     int what;                /* for the owner of the steps */
 } cak_step_io;
 
