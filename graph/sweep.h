@@ -7,7 +7,7 @@
 #include "graph/sum.h"
 
 enum {
-    CAK_SWEEP_BLOCK = 4096 / sizeof(real), /* elements; a multiple of CAK_SUM_LANES that divides CAK_SUM_CHUNK */
+    CAK_SWEEP_BLOCK = 2048 / sizeof(real), /* elements; a multiple of CAK_SUM_LANES that divides CAK_SUM_CHUNK */
     CAK_SWEEP_PERIOD = 64                  /* longest period that is laid out for a block */
 };
 
