@@ -173,8 +173,8 @@ static bool build_step(cak_experiment *x, cak_graph *g, cak_builder *b, cak_phas
 static void plan_step(cak_experiment *x, const cak_graph *g, cak_phase *p, cak_step *s)
 {
     static cak_graph *(*const passes[])(const cak_graph *, cak_ref *, int) = { cak_pass_fold, cak_pass_dce,    cak_pass_algebra,
-                                                                               cak_pass_mask, cak_pass_layout, cak_pass_fold,
-                                                                               cak_pass_dce };
+                                                                               cak_pass_mask, cak_pass_layout, cak_pass_gather,
+                                                                               cak_pass_fold, cak_pass_dce };
     cak_graph *to = NULL;
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         cak_graph *from = to;

@@ -82,9 +82,10 @@ bool cak_gradients(cak_graph *g, cak_ref y, const cak_ref *x, int n, cak_ref *gx
 void cak_verify(const cak_graph *g);
 
 /* Passes: copy what `out` needs into a new graph and rename out[]. */
-cak_graph *cak_pass_dce(const cak_graph *g, cak_ref *out, int n);  /* dead code */
-cak_graph *cak_pass_fold(const cak_graph *g, cak_ref *out, int n); /* constants, neutral elements */
-cak_graph *cak_pass_mask(const cak_graph *g, cak_ref *out, int n); /* inputs of leaky ReLUs that need not be kept */
+cak_graph *cak_pass_dce(const cak_graph *g, cak_ref *out, int n);    /* dead code */
+cak_graph *cak_pass_fold(const cak_graph *g, cak_ref *out, int n);   /* constants, neutral elements */
+cak_graph *cak_pass_mask(const cak_graph *g, cak_ref *out, int n);   /* inputs of leaky ReLUs that need not be kept */
+cak_graph *cak_pass_gather(const cak_graph *g, cak_ref *out, int n); /* L(x) + L(y) = L(x + y) behind folds of samples */
 /* Channels in blocks of 16 and convolutions on them, where that pays; after differentiation. Inputs and outputs keep their layout. */
 cak_graph *cak_pass_layout(const cak_graph *g, cak_ref *out, int n);
 

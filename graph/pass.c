@@ -18,25 +18,53 @@ bool *cak_pass_live(const cak_graph *g, const cak_ref *out, int n, cak_arena *a)
     return live;
 }
 
-cak_graph *cak_pass_run(const cak_graph *g, cak_ref *out, int n, cak_pass_rule *rule)
+int *cak_pass_readers(const cak_graph *g, const bool *live, const cak_ref *out, int n, cak_arena *a)
+{
+    int *readers = cak_arena_alloc(a, ((size_t)cak_graph_size(g) + 1) * sizeof *readers);
+    for (int i = 0; i < n; i++)
+        if (!cak_is_none(out[i])) readers[out[i].id]++;
+    for (int id = 0; id < cak_graph_size(g); id++)
+        for (int k = 0; live[id] && k < cak_graph_value(g, (cak_ref){ id })->n_in; k++)
+            readers[cak_graph_value(g, (cak_ref){ id })->in[k].id]++;
+    return readers;
+}
+
+cak_graph *cak_pass_run_far(const cak_graph *g, cak_ref *out, int n, const bool *live, cak_pass_far_rule *rule, const void *ctx)
 {
     cak_graph *to = cak_graph_open(cak_graph_diag(g));
-    cak_arena *a = cak_graph_arena(to);
-    const bool *live = cak_pass_live(g, out, n, a);
-    cak_ref *renamed = cak_arena_alloc(a, ((size_t)cak_graph_size(g) + 1) * sizeof *renamed);
+    cak_ref *renamed = cak_arena_alloc(cak_graph_arena(to), ((size_t)cak_graph_size(g) + 1) * sizeof *renamed);
     for (int id = 0; id < cak_graph_size(g); id++) {
         if (!live[id]) continue;
         const cak_value *v = cak_graph_value(g, (cak_ref){ id });
         cak_ref in[CAK_MAX_IN];
         for (int k = 0; k < v->n_in; k++) in[k] = renamed[v->in[k].id];
         cak_where old = cak_graph_at(to, v->origin, v->label);
-        renamed[id] = rule(to, v, in);
+        renamed[id] = rule(ctx, to, (cak_ref){ id }, v, in, renamed);
         cak_graph_restore(to, old);
         CAK_CHECK(cak_shape_equal(cak_shape_of(to, renamed[id]), &v->shape));
     }
     for (int i = 0; i < n; i++)
         if (!cak_is_none(out[i])) out[i] = renamed[out[i].id];
     cak_verify(to);
+    return to;
+}
+
+typedef struct near_rule {
+    cak_pass_rule *rule;
+} near_rule;
+
+static cak_ref look_near(const void *ctx, cak_graph *to, cak_ref old, const cak_value *v, const cak_ref *in,
+                         const cak_ref *renamed)
+{
+    (void)old, (void)renamed;
+    return ((const near_rule *)ctx)->rule(to, v, in);
+}
+
+cak_graph *cak_pass_run(const cak_graph *g, cak_ref *out, int n, cak_pass_rule *rule)
+{
+    cak_arena *a = cak_arena_open("pass");
+    cak_graph *to = cak_pass_run_far(g, out, n, cak_pass_live(g, out, n, a), look_near, &(near_rule){ rule });
+    cak_arena_close(a);
     return to;
 }
 
