@@ -46,7 +46,21 @@ cak_exec *cak_exec_open(cak_arena *a, const cak_program *p, void *slab);
 void cak_exec_close(cak_exec *e);
 /* Bind inputs and parameters by name before the first run; the pointer must stay valid. False when the graph has no such value. */
 bool cak_exec_bind(cak_exec *e, const char *name, const real *data);
-void cak_exec_run(cak_exec *e, const cak_clock *clock);
+
+/* An input with a row per sample whose rows are read when they are needed, so that the batch never lies in memory as a whole: a slice
+** reads each of its rows once. Where the graph wants all rows at a time, the exec has memory for them. Several threads read at a time. */
+typedef struct cak_row_reader {
+    /* False: the row cannot be read; the run ends. */
+    bool (*read)(void *ctx, int64_t sample, real *row);
+    /* True: the row equals that of the input whose reader has the same function and the ctx `other`; false: it may. NULL: not known. */
+    bool (*same)(const void *ctx, const void *other, int64_t sample);
+    void *ctx;
+} cak_row_reader;
+/* Like cak_exec_bind(); the last of the two counts. */
+bool cak_exec_bind_rows(cak_exec *e, const char *name, const cak_row_reader *reader);
+
+/* False: a row could not be read, and there are no results. */
+bool cak_exec_run(cak_exec *e, const cak_clock *clock);
 const real *cak_exec_data(const cak_exec *e, cak_ref out);
 
 /* After a run whose outputs hold NaN or Inf: run again, checking after each kernel. Returns the first value that is not finite

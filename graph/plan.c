@@ -304,17 +304,30 @@ static void divide_threads(cak_program *p)
     p->threads = all / p->slots;
 }
 
+/* Two rows that are compared to find out whether a sample is special. */
+static size_t compared_rows(const planner *q)
+{
+    const cak_special *f = q->p->special;
+    size_t most = 0;
+    for (int i = 0; f && i < f->n_facts; i++) {
+        size_t bytes = 2 * value_bytes(q, f->fact[i].a.id, 1);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
 static void size_slots(planner *q)
 {
     cak_program *p = q->p;
     p->slots = 1, p->threads = cak_threads();
     p->main_scratch = most_scratch(q, p->job, p->main.n, 0);
     if (!p->slices.rounds) return;
+    p->slot_rows = compared_rows(q);
     for (int k = 0; k < p->slices.rounds; k++) {
         cak_round *w = &p->round[k];
         for (int v = 0; v < w->n_variants; v++)
             if (w->variant[v].slot.slab > p->slot_slab) p->slot_slab = w->variant[v].slot.slab;
-        if (w->rows_bytes > p->slot_rows && p->slices.rows > 1) p->slot_rows = w->rows_bytes;
+        if (w->rows_bytes > p->slot_rows) p->slot_rows = w->rows_bytes;
         if ((size_t)w->sums * sizeof(double) > p->sums) p->sums = (size_t)w->sums * sizeof(double);
     }
     int all = cak_threads();
