@@ -31,11 +31,16 @@ static void catch_signals(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
+/* Bytes: a batch that is larger stays where it is, and slices read the rows they need. A smaller one is put into memory: a window of a
+** clip costs a system call for each of its lines, too much to pay in every round of every phase. */
+enum { SMALL_BATCH = 16 << 20 };
+
 typedef struct trainer {
     cak_experiment *x;
     cak_diag *d;
     const cak_batches *data;
     real *const *port;
+    bool streamed; /* rows are read by slices; port[] is not used */
     cak_run *run;
     cak_logger *log;
     cak_metrics *metrics;
@@ -55,6 +60,74 @@ static uint64_t batches_per_epoch(const cak_experiment *x)
 {
     uint64_t full = (uint64_t)(x->loader.items / x->batch[0]);
     return full + (x->batch[1] > 0);
+}
+
+/* ---- the batch ---- */
+
+typedef struct port_rows { /* what a reader of rows knows */
+    const trainer *t;
+    int number;
+} port_rows;
+
+static bool read_row(void *ctx, int64_t sample, real *row)
+{
+    const port_rows *p = ctx;
+    return p->t->data->ops->read_row(p->t->data->loader, p->t->d, p->number, sample, row);
+}
+
+static bool known_same(const cak_batches *b, int port, int other, int64_t sample)
+{
+    return b->ops->same_row && b->ops->same_row(b->loader, port, other, sample);
+}
+
+static bool same_row(const void *ctx, const void *other, int64_t sample)
+{
+    const port_rows *p = ctx, *q = other;
+    return known_same(p->t->data, p->number, q->number, sample);
+}
+
+static int64_t row_size(const trainer *t, int port) { return cak_shape_size(&t->x->loader.port[port].shape); }
+
+static void stream_port(const trainer *t, int number)
+{
+    cak_experiment *x = t->x;
+    port_rows *p = cak_arena_alloc(x->arena, sizeof *p);
+    *p = (port_rows){ t, number };
+    cak_row_reader reader = { read_row, same_row, p };
+    for (int i = 0; i < x->n_phases; i++)
+        for (int k = 0; k < 2; k++)
+            if (x->phase[i].step[k].exec) cak_exec_bind_rows(x->phase[i].step[k].exec, x->port_name[number], &reader);
+}
+
+static void open_batches(trainer *t)
+{
+    int64_t bytes = 0;
+    int n = t->x->loader.n_ports;
+    for (int k = 0; k < n; k++) bytes += t->x->batch[0] * row_size(t, k) * (int64_t)sizeof(real);
+    t->streamed = bytes > SMALL_BATCH;
+    for (int k = 0; k < n && t->streamed; k++) stream_port(t, k);
+}
+
+/* One row into memory; a copy where another port has it. */
+static bool fill_row(const trainer *t, int port, int64_t sample)
+{
+    int64_t size = row_size(t, port);
+    real *row = t->port[port] + sample * size;
+    for (int k = 0; k < port; k++)
+        if (known_same(t->data, port, k, sample)) {
+            memcpy(row, t->port[k] + sample * size, (size_t)size * sizeof *row);
+            return true;
+        }
+    return t->data->ops->read_row(t->data->loader, t->d, port, sample, row);
+}
+
+static bool take_batch(const trainer *t, int64_t first, int64_t n)
+{
+    t->data->ops->open_batch(t->data->loader, (int64_t)t->epoch, first);
+    for (int k = 0; k < t->x->loader.n_ports && !t->streamed; k++)
+        for (int64_t b = 0; b < n; b++)
+            if (!fill_row(t, k, b)) return false;
+    return true;
 }
 
 /* ---- one phase step ---- */
@@ -121,7 +194,7 @@ static bool phase_step(trainer *t, cak_phase *p, cak_step *s, uint64_t draw)
 {
     cak_clock clock = { t->x->seed, draw };
     const real **grad = t->grad;
-    cak_exec_run(s->exec, &clock);
+    if (!cak_exec_run(s->exec, &clock)) return false;
     double loss = (double)cak_exec_data(s->exec, s->total)[0];
     for (int i = 0; i < p->n_params; i++) grad[i] = cak_exec_data(s->exec, s->grad[i]);
     bool finite = cak_record_phase(&t->rec, (int)(p - t->x->phase), s, grad) && isfinite(loss);
@@ -139,7 +212,7 @@ static bool train_batch(trainer *t)
     int which = n == x->batch[0] ? 0 : 1;
     uint64_t draw = t->step * t->runs_per_batch;
     cak_record_begin(&t->rec);
-    if (!t->data->ops->read_batch(t->data->loader, t->d, (int64_t)t->epoch, first, (int)n, t->port)) return false;
+    if (!take_batch(t, first, n)) return false;
     for (int i = 0; i < x->n_phases; i++)
         for (t->repetition = 0; t->repetition < x->phase[i].repeat; t->repetition++)
             if (!phase_step(t, &x->phase[i], &x->phase[i].step[which], draw++)) return false;
@@ -303,6 +376,7 @@ int cak_train(cak_experiment *x, const cak_batches *data, real *const *port, cak
     for (int i = 0; i < x->n_phases; i++) t.runs_per_batch += (uint64_t)x->phase[i].repeat;
     t.grad = cak_arena_alloc(x->arena, ((size_t)x->n_params + 1) * sizeof *t.grad);
     cak_record_open(&t.rec, x);
+    open_batches(&t);
     catch_signals();
     if (!open_run(&t, o)) return leave_run(&t, o);
     outcome how = run_loop(&t, o);

@@ -61,8 +61,12 @@ typedef struct cak_stage_ops {
     /* loaders; `in` is NULL for loaders that read tensors themselves; in->read NULL: only shapes are told, `items` is one batch */
     void *(*open_loader)(cak_arena *a, cak_diag *d, const void *attr, cak_pos at, const char *base_dir, uint64_t seed,
                          const cak_prepared *in, cak_loader_info *info);
-    /* fill port buffers for `n` samples: items first .. first+n-1 of the epoch's order */
-    bool (*read_batch)(void *ld, cak_diag *d, int64_t epoch, int64_t first, int n, real *const *port);
+    /* turn to the batch whose samples are items first, first + 1, ... of the epoch's order; the functions below are about it */
+    void (*open_batch)(void *ld, int64_t epoch, int64_t first);
+    /* one sample of a port; thread-safe */
+    bool (*read_row)(void *ld, cak_diag *d, int port, int64_t sample, real *out);
+    /* true: the rows of two ports are known to be equal without reading them; NULL: never. Thread-safe */
+    bool (*same_row)(const void *ld, int port, int other, int64_t sample);
     void (*close_loader)(void *ld);
 } cak_stage_ops;
 

@@ -1,6 +1,5 @@
 /* pair_loader: batches of pairs of clips with the difference of their controls. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "graph/rng.h"
 #include "graph/stage.h"
@@ -15,13 +14,16 @@ typedef struct pair_attr {
     int32_t control_dist, feature, identity;
 } pair_attr;
 
+enum { INPUT, TARGET, CONTROL, PORTS };
+
 typedef struct loader {
     const pair_attr *attr;
     cak_prepared in;
     cak_pairs *pairs;
     cak_order order;
-    cak_item *item; /* of `epoch`, before shuffling */
-    int64_t epoch;
+    cak_item *item;     /* of `epoch`, before shuffling */
+    int64_t epoch;      /* of the batch that is open */
+    int64_t *at;        /* by its samples: index of the item */
     int64_t rows, cols; /* of a window */
     uint64_t seed, crop;
 } loader;
@@ -57,6 +59,7 @@ static void open_pairs(cak_arena *a, loader *l)
                                                  .repair_every_epoch = p->repair_every_epoch,
                                                  .run_seed = l->seed });
     l->item = cak_arena_alloc(a, (size_t)cak_pairs_items(l->pairs) * sizeof *l->item);
+    l->at = cak_arena_alloc(a, (size_t)p->batch * sizeof *l->at);
     l->order = cak_order_open(a, cak_pairs_items(l->pairs), l->seed, p->shuffle);
 }
 
@@ -74,7 +77,7 @@ static void *open_loader(cak_arena *a, cak_diag *d, const void *attr, cak_pos at
     if (in->read) open_pairs(a, l);
     cak_shape x = CAK_SHAPE(in->shape.dim[0], l->rows, l->cols);
     *info = (cak_loader_info){ .port = { { "input", x }, { "target", x }, { "control", CAK_SHAPE(1) } },
-                               .n_ports = 3,
+                               .n_ports = PORTS,
                                .items = in->read ? cak_pairs_items(l->pairs) : p->batch,
                                .batch = p->batch,
                                .drop_last = p->drop_last,
@@ -82,32 +85,37 @@ static void *open_loader(cak_arena *a, cak_diag *d, const void *attr, cak_pos at
     return l;
 }
 
-/* One sample: the same window of both clips. */
-static bool read_item(const loader *l, cak_diag *d, int64_t epoch, int64_t i, real *input, real *target)
-{
-    const cak_item *item = &l->item[i];
-    const cak_prepared *in = &l->in;
-    uint64_t f = (uint64_t)(in->shape.dim[1] - l->rows), t = (uint64_t)(in->shape.dim[2] - l->cols);
-    int64_t r0 = (int64_t)cak_rng_below(l->seed, l->crop, (uint64_t)epoch, 2 * (uint64_t)i, f + 1);
-    int64_t c0 = (int64_t)cak_rng_below(l->seed, l->crop, (uint64_t)epoch, 2 * (uint64_t)i + 1, t + 1);
-    if (!in->read(in->ctx, d, item->input, r0, l->rows, c0, l->cols, input)) return false;
-    if (item->target != item->input) return in->read(in->ctx, d, item->target, r0, l->rows, c0, l->cols, target);
-    memcpy(target, input, (size_t)(in->shape.dim[0] * l->rows * l->cols) * sizeof *target);
-    return true;
-}
-
-static bool read_batch(void *ld, cak_diag *d, int64_t epoch, int64_t first, int n, real *const *port)
+static void open_batch(void *ld, int64_t epoch, int64_t first)
 {
     loader *l = ld;
-    int64_t size = l->in.shape.dim[0] * l->rows * l->cols;
     if (l->epoch != epoch) cak_pairs_epoch(l->pairs, (uint64_t)epoch, l->item);
     l->epoch = epoch;
-    for (int b = 0; b < n; b++) {
-        int64_t i = cak_order_at(&l->order, epoch, first + b);
-        if (!read_item(l, d, epoch, i, port[0] + b * size, port[1] + b * size)) return false;
-        port[2][b] = (real)l->item[i].control;
+    for (int64_t b = 0, n = cak_pairs_items(l->pairs); b < l->attr->batch && first + b < n; b++)
+        l->at[b] = cak_order_at(&l->order, epoch, first + b);
+}
+
+/* Input and target are the same window of their clips. */
+static bool read_row(void *ld, cak_diag *d, int port, int64_t sample, real *out)
+{
+    const loader *l = ld;
+    const cak_prepared *in = &l->in;
+    int64_t i = l->at[sample];
+    const cak_item *item = &l->item[i];
+    if (port == CONTROL) {
+        *out = (real)item->control;
+        return true;
     }
-    return true;
+    uint64_t f = (uint64_t)(in->shape.dim[1] - l->rows), t = (uint64_t)(in->shape.dim[2] - l->cols);
+    int64_t r0 = (int64_t)cak_rng_below(l->seed, l->crop, (uint64_t)l->epoch, 2 * (uint64_t)i, f + 1);
+    int64_t c0 = (int64_t)cak_rng_below(l->seed, l->crop, (uint64_t)l->epoch, 2 * (uint64_t)i + 1, t + 1);
+    return in->read(in->ctx, d, port == INPUT ? item->input : item->target, r0, l->rows, c0, l->cols, out);
+}
+
+static bool same_row(const void *ld, int port, int other, int64_t sample)
+{
+    const loader *l = ld;
+    const cak_item *item = &l->item[l->at[sample]];
+    return port == other || (port != CONTROL && other != CONTROL && item->input == item->target);
 }
 
 static void close_loader(void *ld) { (void)ld; }
@@ -151,7 +159,9 @@ static const cak_port ports_out[] = { { "input", "clip of the lower control [B,C
                                       { "target", "clip of the higher control [B,C,F,T]", false },
                                       { "control", "difference of the two [B,1]", false },
                                       { 0 } };
-static const cak_stage_ops ops = { .open_loader = open_loader, .read_batch = read_batch, .close_loader = close_loader };
+static const cak_stage_ops ops = {
+    .open_loader = open_loader, .open_batch = open_batch, .read_row = read_row, .same_row = same_row, .close_loader = close_loader
+};
 CAK_NODE(pair_loader) = {
     .name = "pair_loader",
     .doc = "batches of identity pairs (x, x, 0) and of pairs (low, high, difference of their controls)",

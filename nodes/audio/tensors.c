@@ -18,6 +18,7 @@ typedef struct tensors_attr {
 
 typedef struct loader {
     cak_order order;
+    int64_t batch, *at; /* by sample of the batch that is open: index of the item */
     int n;
     real *data[PORTS];   /* all items */
     int64_t size[PORTS]; /* elements of an item */
@@ -67,6 +68,8 @@ static void *open_loader(cak_arena *a, cak_diag *d, const void *attr, cak_pos at
     cak_tensors *t = load(a, d, at, cak_path_join(a, base_dir, p->path));
     if (!t) return NULL;
     loader *l = cak_arena_alloc(a, sizeof *l);
+    l->batch = p->batch;
+    l->at = cak_arena_alloc(a, (size_t)p->batch * sizeof *l->at);
     *info = (cak_loader_info){ .batch = p->batch, .drop_last = p->drop_last, .shuffle = p->shuffle };
     for (int i = 0; i < PORTS; i++) {
         const cak_tensor *tensor;
@@ -85,15 +88,17 @@ static void *open_loader(cak_arena *a, cak_diag *d, const void *attr, cak_pos at
     return l;
 }
 
-static bool read_batch(void *ld, cak_diag *d, int64_t epoch, int64_t first, int n, real *const *port)
+static void open_batch(void *ld, int64_t epoch, int64_t first)
+{
+    loader *l = ld;
+    for (int64_t b = 0; b < l->batch && first + b < l->order.n; b++) l->at[b] = cak_order_at(&l->order, epoch, first + b);
+}
+
+static bool read_row(void *ld, cak_diag *d, int port, int64_t sample, real *out)
 {
     (void)d;
-    loader *l = ld;
-    for (int b = 0; b < n; b++) {
-        int64_t i = cak_order_at(&l->order, epoch, first + b);
-        for (int k = 0; k < l->n; k++)
-            memcpy(port[k] + b * l->size[k], l->data[k] + i * l->size[k], (size_t)l->size[k] * sizeof(real));
-    }
+    const loader *l = ld;
+    memcpy(out, l->data[port] + l->at[sample] * l->size[port], (size_t)l->size[port] * sizeof *out);
     return true;
 }
 
@@ -125,7 +130,9 @@ static const cak_port ports_out[] = { { "input", "tensor [B,...]", true },
                                       { "control", "tensor [B,...]", true },
                                       { "alpha", "tensor [B,...]: factors of the gradient penalty", true },
                                       { 0 } };
-static const cak_stage_ops ops = { .open_loader = open_loader, .read_batch = read_batch, .close_loader = close_loader };
+static const cak_stage_ops ops = {
+    .open_loader = open_loader, .open_batch = open_batch, .read_row = read_row, .close_loader = close_loader
+};
 CAK_NODE(tensors) = {
     .name = "tensors",
     .doc = "batches from a safetensors file; axis 0 of every tensor counts the items",

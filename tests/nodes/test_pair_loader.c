@@ -256,7 +256,11 @@ typedef struct batch {
 static void read(opened *o, batch *b, int64_t epoch, int64_t first, int n)
 {
     real *const port[] = { b->input, b->target, b->control };
-    ck_assert(node->stage->read_batch(o->ld, o->d, epoch, first, n, port));
+    ck_assert_int_le(n, (int)o->info.batch);
+    node->stage->open_batch(o->ld, epoch, first);
+    for (int k = 0; k < 3; k++)
+        for (int i = 0; i < n; i++)
+            ck_assert(node->stage->read_row(o->ld, o->d, k, i, port[k] + i * cak_shape_size(&o->info.port[k].shape)));
 }
 
 START_TEST(batches)
@@ -292,8 +296,10 @@ END_TEST
 START_TEST(order)
 {
     static batch x, y;
-    opened o = open_pairs(10, "{crop_f: 3, crop_t: 4}", 3), again = open_pairs(10, "{crop_f: 3, crop_t: 4}", 3);
-    opened other = open_pairs(10, "{crop_f: 3, crop_t: 4}", 4), plain = open_pairs(10, "{shuffle: false}", 3);
+    opened o = open_pairs(10, "{batch: 20, crop_f: 3, crop_t: 4}", 3),
+           again = open_pairs(10, "{batch: 20, crop_f: 3, crop_t: 4}", 3);
+    opened other = open_pairs(10, "{batch: 20, crop_f: 3, crop_t: 4}", 4),
+           plain = open_pairs(10, "{batch: 20, shuffle: false}", 3);
     read(&o, &x, 5, 0, 20);
     read(&again, &y, 2, 4, 8);
     read(&again, &y, 5, 0, 20);
@@ -309,13 +315,32 @@ START_TEST(order)
 }
 END_TEST
 
+/* Input and target of an identity are the same; the control is never said to be. */
+START_TEST(same_rows)
+{
+    static batch b;
+    opened o = open_pairs(10, "{batch: 20}", 3);
+    int same = 0;
+    read(&o, &b, 1, 0, 20);
+    for (int i = 0; i < 20; i++) {
+        bool equal = !memcmp(b.input + i * F * T, b.target + i * F * T, F * T * sizeof(real));
+        ck_assert_int_eq(node->stage->same_row(o.ld, 0, 1, i), equal);
+        ck_assert_int_eq(node->stage->same_row(o.ld, 1, 0, i), equal);
+        ck_assert(!node->stage->same_row(o.ld, 0, 2, i) && !node->stage->same_row(o.ld, 2, 1, i));
+        same += equal;
+    }
+    ck_assert_int_eq(same, 10);
+    close_all(&o);
+}
+END_TEST
+
 /* Windows are the same for input and target, lie anywhere in the clip and move from epoch to epoch. */
 START_TEST(windows)
 {
     enum { CF = 3, CT = 4 };
     static batch b;
     int places[F][T] = { { 0 } };
-    opened o = open_pairs(10, "{crop_f: 3, crop_t: 4, shuffle: false}", 3);
+    opened o = open_pairs(10, "{batch: 20, crop_f: 3, crop_t: 4, shuffle: false}", 3);
     ck_assert(o.info.port[0].shape.dim[1] == CF && o.info.port[1].shape.dim[2] == CT);
     for (int epoch = 0; epoch < 40; epoch++) {
         read(&o, &b, epoch, 0, 20);
@@ -353,11 +378,12 @@ START_TEST(errors)
     o = open_with(&in, "{}", 0);
     expect_error(&o, CAK_E2004, "at least 2 clips");
     int gone = 4;
-    static batch b;
-    real *const port[] = { b.input, b.target, b.control };
+    static real row[F * T];
     in = (cak_prepared){ .n = 10, .shape = CAK_SHAPE(1, F, T), .read = fake_read, .ctx = &gone };
-    o = open_with(&in, "{}", 0);
-    ck_assert(!node->stage->read_batch(o.ld, o.d, 0, 0, 20, port));
+    o = open_with(&in, "{batch: 20, shuffle: false}", 0);
+    node->stage->open_batch(o.ld, 0, 0);
+    ck_assert(node->stage->read_row(o.ld, o.d, 0, 2 * 3, row) && cak_diag_errors(o.d) == 0);
+    ck_assert(!node->stage->read_row(o.ld, o.d, 0, 2 * gone, row)); /* the identity of the clip */
     ck_assert_int_eq(cak_diag_code(o.d, 0), CAK_E2006);
     close_all(&o);
 }
@@ -375,4 +401,4 @@ START_TEST(shape_without_clips)
 END_TEST
 
 SUITE(pair_loader, mersenne_twister, controls_of_200, pairs_of_200, ties_and_small_sets, identity_fraction, shuffled_controls,
-      repair_every_epoch, features_as_controls, measurements, batches, order, windows, errors, shape_without_clips)
+      repair_every_epoch, features_as_controls, measurements, batches, order, same_rows, windows, errors, shape_without_clips)
