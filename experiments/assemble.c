@@ -8,6 +8,7 @@
 #include "graph/safetensors.h"
 #include "graph/special.h"
 #include "graph/text.h"
+#include "nodes/kernels/naive.h"
 
 /* Names whose values could not be read have none, and nothing that begins with them is a mistake of its own. */
 static int bind_unknown(const cak_experiment *x, cak_binding *b)
@@ -170,19 +171,38 @@ static bool build_step(cak_experiment *x, cak_graph *g, cak_builder *b, cak_phas
     return true;
 }
 
-static void plan_step(cak_experiment *x, const cak_graph *g, cak_phase *p, cak_step *s)
+/* The graph that is planned: what the engine's switches leave of the passes, in order. */
+static cak_graph *rewrite(const cak_engine_attr *e, const cak_graph *g, cak_ref *out, int n)
 {
-    static cak_graph *(*const passes[])(const cak_graph *, cak_ref *, int) = { cak_pass_fold, cak_pass_dce,    cak_pass_algebra,
-                                                                               cak_pass_mask, cak_pass_layout, cak_pass_gather,
-                                                                               cak_pass_fold, cak_pass_dce };
+    const struct {
+        cak_graph *(*run)(const cak_graph *, cak_ref *, int);
+        bool on;
+    } passes[] = {
+        { cak_pass_fold, true },       { cak_pass_dce, true },         { cak_pass_algebra, e->algebra },
+        { cak_pass_mask, e->algebra }, { cak_pass_layout, e->layout }, { cak_pass_gather, e->algebra },
+        { cak_pass_fold, true },       { cak_pass_dce, true },
+    };
     cak_graph *to = NULL;
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         cak_graph *from = to;
-        to = passes[i](from ? from : g, s->out, s->n_out);
+        if (!passes[i].on) continue;
+        to = passes[i].run(from ? from : g, out, n);
         cak_graph_close(from);
     }
+    return to;
+}
+
+static void plan_step(cak_experiment *x, const cak_graph *g, cak_phase *p, cak_step *s)
+{
+    const cak_engine_attr *e = &x->engine;
+    s->built = g;
+    s->built_out = cak_arena_alloc(x->arena, (size_t)s->n_out * sizeof *s->built_out);
+    memcpy(s->built_out, s->out, (size_t)s->n_out * sizeof *s->built_out);
+    cak_graph *to = rewrite(e, g, s->out, s->n_out);
     s->graph = to;
-    cak_plan_options o = { .special = cak_specialise(x->arena, to, s->out, s->n_out) };
+    cak_plan_options o = { .whole = !e->slices,
+                           .plain = !e->fusion,
+                           .special = e->algebra && e->slices ? cak_specialise(x->arena, to, s->out, s->n_out) : NULL };
     s->program = cak_plan_with(x->arena, s->graph, s->out, s->n_out, &o);
     s->total = s->out[0];
     s->term = s->out + 1;
@@ -308,6 +328,7 @@ static void forget_build(cak_experiment *x)
 static void open_batches(cak_experiment *x, const cak_loader_info *loader)
 {
     forget_build(x);
+    cak_reference_set(x->engine.reference);
     x->loader = *loader;
     if (!x->loader.name) x->loader.name = "batch";
     x->port_name = cak_arena_alloc(x->arena, ((size_t)loader->n_ports + 1) * sizeof *x->port_name);

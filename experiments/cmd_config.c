@@ -8,6 +8,10 @@
 #include "graph/text.h"
 
 static const char positional[] = "CONFIG [key=value ...]";
+#define REFERENCE_OPTION                                               \
+    {                                                                  \
+        "reference", NULL, "same as engine.reference=true", &reference \
+    }
 
 int cak_cmd_config(int argc, char **argv)
 {
@@ -16,7 +20,7 @@ int cak_cmd_config(int argc, char **argv)
     if (n < 0) return code;
     if (n < 1) return cak_usage("config", "CONFIG is missing");
     cak_diag *d = cak_diag_open();
-    cak_config *c = cak_command_config(d, n, argv);
+    cak_config *c = cak_command_config(d, n, argv, NULL);
     if (c && !cak_diag_errors(d)) printf("%s", cak_config_text(c));
     if (c) cak_config_close(c);
     return cak_command_end(d, CAK_EXIT_OK);
@@ -31,7 +35,29 @@ cak_experiment *cak_command_experiment(cak_diag *d, cak_config *c)
     return x;
 }
 
+/* `cak check` and `cak graph`: the experiment of a configuration, with the short forms they share. */
+static cak_experiment *open_experiment(cak_diag *d, int n, char **arg, bool reference, cak_config **c)
+{
+    const cak_short_form forms[] = { { "engine.reference", reference ? "true" : NULL }, { 0 } };
+    *c = cak_command_config(d, n, arg, forms);
+    return *c ? cak_command_experiment(d, *c) : NULL;
+}
+
 static double mib(size_t bytes) { return (double)bytes / (1 << 20); }
+
+/* What is not as usual: nothing, "engine: reference" or "engine: without fusion, layout". */
+static void print_engine(FILE *f, const cak_engine_attr *e)
+{
+    const char *const off[] = { e->slices ? NULL : "slices", e->fusion ? NULL : "fusion", e->layout ? NULL : "layout",
+                                e->algebra ? NULL : "algebra" };
+    const char *before = "engine: without ", *end = "";
+    for (size_t i = 0; i < sizeof off / sizeof *off && !e->reference; i++) {
+        if (!off[i]) continue;
+        fprintf(f, "%s%s", before, off[i]);
+        before = ", ", end = "\n";
+    }
+    fprintf(f, "%s", e->reference ? "engine: reference\n" : end);
+}
 
 /* One line per phase: size of the graph, memory. The same lines start a training log. */
 void cak_print_plan(FILE *f, const cak_experiment *x)
@@ -42,6 +68,7 @@ void cak_print_plan(FILE *f, const cak_experiment *x)
     int64_t total = 0;
     for (int i = 0; i < x->n_params; i++) total += x->param[i].n;
     fprintf(f, "%lld parameters in %d tensors\n", (long long)total, x->n_params);
+    print_engine(f, &x->engine);
     for (int i = 0; i < x->n_phases; i++) {
         const cak_phase *p = &x->phase[i];
         cak_plan_info info = cak_program_info(p->step[0].program);
@@ -62,16 +89,16 @@ void cak_print_plan(FILE *f, const cak_experiment *x)
 
 int cak_cmd_check(int argc, char **argv)
 {
-    const char *quiet = NULL;
-    const cak_option options[] = { { "quiet", NULL, "print errors only", &quiet }, { 0 } };
+    const char *quiet = NULL, *reference = NULL;
+    const cak_option options[] = { { "quiet", NULL, "print errors only", &quiet }, REFERENCE_OPTION, { 0 } };
     int code,
         n = cak_options(argc, argv, options, positional,
                         "Check a configuration: syntax, keys, names, shapes, gradients. Reads no data, writes nothing.", &code);
     if (n < 0) return code;
     if (n < 1) return cak_usage("check", "CONFIG is missing");
     cak_diag *d = cak_diag_open();
-    cak_config *c = cak_command_config(d, n, argv);
-    cak_experiment *x = c ? cak_command_experiment(d, c) : NULL;
+    cak_config *c;
+    cak_experiment *x = open_experiment(d, n, argv, reference != NULL, &c);
     if (x && !cak_diag_errors(d) && !quiet) {
         printf("%s: ok\n", argv[1]);
         cak_print_plan(stdout, x);
@@ -111,48 +138,96 @@ static bool print_svg(cak_diag *d, const char *dot)
                                                                      : "'dot' failed");
 }
 
-static bool print_graph(cak_diag *d, cak_experiment *x, const char *format, const char *phase)
+/* What of a phase is shown. */
+typedef struct view {
+    const char *name;
+    bool before, graph, program; /* the graph before the passes or after them; the program */
+} view;
+static const view views[] = {
+    { "before", true, true, false },
+    { "after", false, true, false },
+    { "program", false, false, true },
+    { "all", false, true, true }, /* of what runs */
+    { 0 },
+};
+
+typedef struct graph_options {
+    const char *format, *phase;
+    const view *view;
+} graph_options;
+
+static const view *find_view(const char *name)
+{
+    const view *v = views;
+    while (v->name && strcmp(v->name, name)) v++;
+    return v->name ? v : NULL;
+}
+
+static void print_text(cak_experiment *x, const cak_step *s, const cak_graph *g, const cak_ref *out, const view *v)
+{
+    if (v->graph) printf("%s", cak_dump_text(x->arena, g, out, s->out_name, s->n_out));
+    if (v->graph && v->program) printf("\n");
+    if (v->program) printf("%s", cak_program_text(x->arena, s->program));
+}
+
+static bool print_step(cak_diag *d, cak_experiment *x, const cak_phase *p, const graph_options *o)
+{
+    const cak_step *s = &p->step[0];
+    bool before = o->view->before, ok = true;
+    cak_graph *built = before ? cak_pass_dce(s->built, s->built_out, s->n_out) : NULL; /* without what other phases need */
+    const cak_graph *g = before ? built : s->graph;
+    const cak_ref *out = before ? s->built_out : s->out;
+    const char *title = cak_arena_print(x->arena, "%s, phase %s", x->name, p->name);
+    if (!strcmp(o->format, "text")) print_text(x, s, g, out, o->view);
+    else {
+        const char *dot = cak_dump_dot(x->arena, g, out, s->out_name, s->n_out, title);
+        if (!strcmp(o->format, "svg")) ok = print_svg(d, dot);
+        else printf("%s", dot);
+    }
+    cak_graph_close(built);
+    return ok;
+}
+
+static bool print_graph(cak_diag *d, cak_experiment *x, const graph_options *o)
 {
     const cak_phase *p = NULL;
     const char *names[32];
     for (int i = 0; i < x->n_phases; i++) {
         if (i < 32) names[i] = x->phase[i].name;
-        if (!phase || !strcmp(phase, x->phase[i].name)) p = p ? p : &x->phase[i];
+        if (!o->phase || !strcmp(o->phase, x->phase[i].name)) p = p ? p : &x->phase[i];
     }
-    if (!p) {
-        const char *near = cak_suggest(phase, names, x->n_phases < 32 ? x->n_phases : 32);
-        return cak_error(d, CAK_E5001, CAK_NOWHERE, "there is no phase '%s'%s%s%s", phase, near ? "; did you mean '" : "",
-                         near ? near : "", near ? "'?" : "");
-    }
-    const cak_step *s = &p->step[0];
-    if (!strcmp(format, "text")) {
-        printf("%s\n%s", cak_dump_text(x->arena, s->graph, s->out, s->out_name, s->n_out),
-               cak_program_text(x->arena, s->program));
-        return true;
-    }
-    const char *dot = cak_dump_dot(x->arena, s->graph, s->out, s->out_name, s->n_out,
-                                   cak_arena_print(x->arena, "%s, phase %s", x->name, p->name));
-    if (!strcmp(format, "svg")) return print_svg(d, dot);
-    printf("%s", dot);
-    return true;
+    if (p) return print_step(d, x, p, o);
+    const char *near = cak_suggest(o->phase, names, x->n_phases < 32 ? x->n_phases : 32);
+    return cak_error(d, CAK_E5001, CAK_NOWHERE, "there is no phase '%s'%s%s%s", o->phase, near ? "; did you mean '" : "",
+                     near ? near : "", near ? "'?" : "");
 }
 
 int cak_cmd_graph(int argc, char **argv)
 {
-    const char *format = "text", *phase = NULL;
-    const cak_option options[] = { { "format", "text|dot|svg", "how to show it (text: graph and memory plan)", &format },
-                                   { "phase", "NAME", "phase to show; the first one by default", &phase },
-                                   { 0 } };
+    graph_options o = { .format = "text" };
+    const char *show = "all", *reference = NULL;
+    const cak_option options[] = {
+        { "format", "text|dot|svg", "how to show it", &o.format },
+        { "phase", "NAME", "phase to show; the first one by default", &o.phase },
+        { "show", "VIEW",
+          "before|after: the graph before, after the passes; program: slices, units, buffers; all: after, program", &show },
+        REFERENCE_OPTION,
+        { 0 },
+    };
     int code, n = cak_options(argc, argv, options, positional,
-                              "Show the graph of a training phase: forward, backward, all gradients.", &code);
+                              "Show a training phase: the graph with all gradients, and the program that runs it (as text only).",
+                              &code);
     if (n < 0) return code;
     if (n < 1) return cak_usage("graph", "CONFIG is missing");
-    if (strcmp(format, "text") && strcmp(format, "dot") && strcmp(format, "svg"))
-        return cak_usage("graph", "unknown format '%s'; known: text, dot, svg", format);
+    if (strcmp(o.format, "text") && strcmp(o.format, "dot") && strcmp(o.format, "svg"))
+        return cak_usage("graph", "unknown format '%s'; known: text, dot, svg", o.format);
+    o.view = find_view(show);
+    if (!o.view) return cak_usage("graph", "unknown view '%s'; known: before, after, program, all", show);
+    if (!o.view->graph && strcmp(o.format, "text")) return cak_usage("graph", "a program is shown as text, not as %s", o.format);
     cak_diag *d = cak_diag_open();
-    cak_config *c = cak_command_config(d, n, argv);
-    cak_experiment *x = c ? cak_command_experiment(d, c) : NULL;
-    if (x && !cak_diag_errors(d)) print_graph(d, x, format, phase);
+    cak_config *c;
+    cak_experiment *x = open_experiment(d, n, argv, reference != NULL, &c);
+    if (x && !cak_diag_errors(d)) print_graph(d, x, &o);
     cak_experiment_close(x);
     if (c) cak_config_close(c);
     return cak_command_end(d, CAK_EXIT_OK);

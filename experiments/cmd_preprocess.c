@@ -89,7 +89,7 @@ int cak_cmd_preprocess(int argc, char **argv)
     if (!cak_progress_parse(progress, &o.progress)) return cak_usage("preprocess", "unknown progress '%s'", progress);
     if (threads) cak_threads_set((int)threads);
     cak_diag *d = cak_diag_open();
-    cak_config *c = cak_command_config(d, n, argv);
+    cak_config *c = cak_command_config(d, n, argv, NULL);
     if (c) preprocess(d, c, &o, json != NULL);
     if (c) cak_config_close(c);
     return cak_command_end(d, CAK_EXIT_OK);

@@ -10,7 +10,7 @@
 #include "graph/text.h"
 
 typedef struct train_options {
-    const char *run_dir, *runs, *seed, *threads, *max_steps, *stop_after, *cache, *progress, *dry_run;
+    const char *run_dir, *runs, *seed, *threads, *max_steps, *stop_after, *cache, *progress, *dry_run, *reference;
 } train_options;
 
 static bool set_threads(const char *text)
@@ -107,23 +107,15 @@ static cak_run *create_run(cak_diag *d, cak_experiment *x, const train_options *
     return cak_run_create(d, &spec);
 }
 
-/* The overrides of the command line, with --seed and --max-steps as two more. */
-static const char **all_overrides(cak_arena *a, int n, char **arg, const train_options *o, int *n_out)
-{
-    const char **list = cak_arena_alloc(a, (size_t)(n + 4) * sizeof *list);
-    *n_out = 0;
-    for (int i = 2; i <= n; i++) list[(*n_out)++] = arg[i];
-    if (o->seed) list[(*n_out)++] = cak_arena_print(a, "++seed=%s", o->seed);
-    if (o->max_steps) list[(*n_out)++] = cak_arena_print(a, "++train.max_steps=%s", o->max_steps);
-    return list;
-}
-
 static int train_command(cak_diag *d, int n, char **arg, const train_options *o, const cak_train_options *t, int argc,
                          char **argv)
 {
     int n_over, code = CAK_EXIT_OK;
     cak_arena *a = cak_arena_open("command");
-    const char **override = all_overrides(a, n, arg, o, &n_over);
+    const cak_short_form forms[] = {
+        { "seed", o->seed }, { "train.max_steps", o->max_steps }, { "engine.reference", o->reference ? "true" : NULL }, { 0 }
+    };
+    const char **override = cak_command_overrides(a, n, arg, forms, &n_over);
     cak_experiment *x = NULL;
     cak_config *c = cak_config_load(d, arg[1], override, n_over);
     cak_data *data = c ? open_all(d, c, &x, o, t->progress) : NULL;
@@ -166,6 +158,7 @@ int cak_cmd_train(int argc, char **argv)
         { "run-dir", "DIR", "the run directory itself; must be empty or absent", &o.run_dir },
         { "seed", "N", "same as seed=N", &o.seed },
         { "max-steps", "N", "same as train.max_steps=N", &o.max_steps },
+        { "reference", NULL, "same as engine.reference=true", &o.reference },
         { "dry-run", NULL, "prepare data, build and plan; train nothing", &o.dry_run },
         { 0 },
     };

@@ -88,9 +88,26 @@ bool cak_option_int(const char *name, const char *text, int64_t min, int64_t max
     return false;
 }
 
-cak_config *cak_command_config(cak_diag *d, int n, char **arg)
+const char **cak_command_overrides(cak_arena *a, int n, char **arg, const cak_short_form *forms, int *n_out)
 {
-    return cak_config_load(d, arg[1], (const char *const *)(arg + 2), n - 1);
+    int room = n + 1;
+    for (const cak_short_form *f = forms; f && f->key; f++) room++;
+    const char **list = cak_arena_alloc(a, (size_t)room * sizeof *list);
+    *n_out = 0;
+    for (int i = 2; i <= n; i++) list[(*n_out)++] = arg[i];
+    for (const cak_short_form *f = forms; f && f->key; f++)
+        if (f->value) list[(*n_out)++] = cak_arena_print(a, "++%s=%s", f->key, f->value);
+    return list;
+}
+
+cak_config *cak_command_config(cak_diag *d, int n, char **arg, const cak_short_form *forms)
+{
+    int n_over;
+    cak_arena *a = cak_arena_open("overrides");
+    const char **override = cak_command_overrides(a, n, arg, forms, &n_over);
+    cak_config *c = cak_config_load(d, arg[1], override, n_over);
+    cak_arena_close(a);
+    return c;
 }
 
 int cak_command_end(cak_diag *d, int code)

@@ -33,8 +33,15 @@ bool cak_option_int(const char *name, const char *text, int64_t min, int64_t max
 
 int cak_usage(const char *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* message on stderr; returns 2 */
 
-/* Load a configuration with overrides argv[1..n-1]; prints all diagnostics and returns NULL on error. */
-cak_config *cak_command_config(cak_diag *d, int n, char **arg);
+/* An option that is a short form of an override. */
+typedef struct cak_short_form {
+    const char *key, *value; /* value NULL: the option was not given */
+} cak_short_form;
+
+/* The overrides arg[2..n], and the short forms (which end with a row without key; NULL: none) after them; memory of `a`. */
+const char **cak_command_overrides(cak_arena *a, int n, char **arg, const cak_short_form *forms, int *n_out);
+/* Load the configuration arg[1] with these overrides. NULL: there is none; errors are recorded. */
+cak_config *cak_command_config(cak_diag *d, int n, char **arg, const cak_short_form *forms);
 /* Configuration -> experiment with graphs and plans, no data read: shapes come from the attributes of the data nodes. All mistakes are
 ** recorded; with any the experiment is good for closing only. Never NULL. */
 cak_experiment *cak_command_experiment(cak_diag *d, cak_config *c);

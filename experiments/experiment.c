@@ -301,6 +301,30 @@ static void read_train(reader *r, cak_yaml *train)
     r->ok = cak_config_unused(r->d, train, "train", train_known) && r->ok;
 }
 
+/* ---- engine ---- */
+
+static void read_engine(reader *r, cak_yaml *map)
+{
+#define ROW(key, on, text)                                                                                  \
+    {                                                                                                       \
+        .name = #key, .doc = text, .kind = CAK_BOOL, .offset = offsetof(cak_engine_attr, key), .def = (on), \
+    }
+    static const cak_attr rows[] = {
+        ROW(slices, true, "a few samples of the batch at a time"),
+        ROW(fusion, true, "element-wise values and their sums in one pass over memory"),
+        ROW(layout, true, "channels in blocks, Winograd convolutions"),
+        ROW(algebra, true, "equal results by less work; a cheaper way for special samples"),
+        ROW(reference, false, "none of these, and convolutions straight from the formula"),
+        { .kind = CAK_END },
+    };
+#undef ROW
+    static const char *const known[] = { "slices", "fusion", "layout", "algebra", "reference", NULL };
+    cak_engine_attr *e = &r->x->engine;
+    r->ok = cak_config_read(r->a, r->d, map, rows, e, "engine", NULL, NULL) && r->ok;
+    if (map) r->ok = cak_config_unused(r->d, map, "engine", known) && r->ok;
+    if (e->reference) *e = (cak_engine_attr){ .reference = true };
+}
+
 /* ---- the whole ---- */
 
 static void mark_used(cak_yaml *n)
@@ -371,8 +395,9 @@ static void make_absolute(reader *r, cak_yaml *n)
 
 cak_experiment *cak_experiment_open(cak_config *c)
 {
-    static const char *const known[] = { "version", "name",  "description", "tags",  "seed",    "hp",        "data", "schedules",
-                                         "modules", "graph", "losses",      "train", "metrics", "init_from", NULL };
+    static const char *const known[] = { "version", "name",      "description", "tags",  "seed",   "hp",
+                                         "data",    "schedules", "modules",     "graph", "losses", "train",
+                                         "metrics", "init_from", "engine",      NULL };
     cak_arena *a = cak_arena_open("experiment");
     cak_experiment *x = cak_arena_alloc(a, sizeof *x);
     *x = (cak_experiment){ .config = c, .diag = c->diag, .arena = a, .base_dir = dir_of(a, c->path) };
@@ -386,6 +411,7 @@ cak_experiment *cak_experiment_open(cak_config *c)
     read_schedules(&r, section(&r, c->root, "schedules", CAK_YAML_MAP, false));
     read_losses(&r, section(&r, c->root, "losses", CAK_YAML_MAP, true));
     read_train(&r, section(&r, c->root, "train", CAK_YAML_MAP, true));
+    read_engine(&r, section(&r, c->root, "engine", CAK_YAML_MAP, false));
     x->epoch_metric = read_quantities(&r, section(&r, c->root, "metrics", CAK_YAML_MAP, false), &x->n_epoch_metrics);
     r.ok = cak_config_unused(c->diag, c->root, "the configuration", known) && r.ok;
     return x; /* errors are counted by the caller: the graph may have more to tell */

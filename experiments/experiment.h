@@ -39,6 +39,8 @@ typedef struct cak_quantity {
 } cak_quantity; /* a metric and what it measures */
 
 typedef struct cak_step {   /* one phase for one batch size: forward, backward */
+    const cak_graph *built; /* before the passes: what all phases share */
+    cak_ref *built_out;     /* out[] there */
     const cak_graph *graph; /* after the passes */
     const cak_program *program;
     cak_exec *exec;
@@ -70,6 +72,11 @@ typedef struct cak_train_attr {
     int64_t every_epochs, every_steps, keep;
 } cak_train_attr;
 
+/* How the engine computes: results differ by rounding only. Under `reference` the others are off. */
+typedef struct cak_engine_attr {
+    bool slices, fusion, layout, algebra, reference;
+} cak_engine_attr;
+
 typedef struct cak_experiment {
     cak_config *config;
     cak_diag *diag;
@@ -78,6 +85,7 @@ typedef struct cak_experiment {
     cak_pos init_from_at;
     uint64_t seed;
     cak_train_attr train;
+    cak_engine_attr engine;
     cak_yaml *data, *modules, *nodes;
     cak_schedule *schedule;
     int n_schedules;
@@ -100,7 +108,8 @@ typedef struct cak_experiment {
 
 /* Read every section; all errors are recorded. NULL after an error. */
 cak_experiment *cak_experiment_open(cak_config *c);
-/* Build graphs, gradients and plans for the batches that the loader serves. */
+/* Build graphs, gradients and plans for the batches that the loader serves. Reference mode is one of the process (nodes/kernels/naive.h) and
+** becomes that of the experiment: what was built in the other mode must not run after. */
 bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader);
 /* Record the mistakes of graph, losses and phases when the data section has mistakes of its own: `loader` holds stand-ins or no ports, so
 ** errors that shapes could cause are left out. Builds nothing that can be run. */
