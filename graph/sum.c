@@ -112,6 +112,7 @@ void cak_sum_finish(const cak_sum_plan *p, double *now, double *next, real *y)
         now = next;
         next = t;
     }
-    const cak_sum_group *last = &p->group[p->n - 1];
+    const cak_sum_group one = { 1, 1, 1 }; /* one sample of [B] is a row that needs no group */
+    const cak_sum_group *last = p->n ? &p->group[p->n - 1] : &one;
     for (int64_t i = 0; i < last->outer * last->inner; i++) y[i] = (real)now[i];
 }
