@@ -103,7 +103,7 @@ static void close_over(const slicer *q, bool *need, int k)
         const cak_value *v = value(q, id);
         for (int j = 0; need[id] && j < v->n_in; j++) {
             int in = v->in[j].id;
-            bool result = q->sum[in] && !(q->sum[id] && q->s->stage[in] == k);
+            bool result = q->sum[in] && !(q->sum[id] && q->s->stage[in] == q->s->stage[id]);
             if (!q->s->sliced[in] || result || (q->s->stored[in] && q->s->stage[in] < k)) continue;
             need[in] = true;
         }
