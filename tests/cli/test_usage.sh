@@ -18,6 +18,14 @@ for bad in 0 -1 1000000 x ""; do expect 2 "E5001" "$cak" train configs/tiny/synt
 expect 2 "--progress needs" "$cak" train configs/tiny/synth.yaml --progress fancy
 expect 2 "did you mean 'conv2d'?" "$cak" nodes conv2
 expect 2 "unknown format" "$cak" graph configs/tiny/synth.yaml --format gif
+expect 2 "unknown view 'progam'; known: before, after, program, all" "$cak" graph configs/tiny/synth.yaml --show progam
+for format in dot svg; do expect 2 "shown as text, not as $format" "$cak" graph configs/tiny/synth.yaml --show program --format $format; done
+expect 2 "needs a value" "$cak" graph configs/tiny/synth.yaml --show
+for verb in train check graph; do
+    expect 0 "--reference " "$cak" "$verb" --help
+    expect 2 "takes no value" "$cak" "$verb" configs/tiny/synth.yaml --reference=true
+done
+expect 2 "unknown option" "$cak" resume --reference "$work"
 expect 2 "there is no phase 'crtic'; did you mean 'critic'?" "$cak" graph configs/tiny/synth.yaml --phase crtic
 expect 0 '"name": "cak"' "$cak" nodes cak --json
 expect 0 "y = x + D(x) * c * sigmoid((c - tau) * temperature) * scale" "$cak" nodes cak
