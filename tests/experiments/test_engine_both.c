@@ -177,9 +177,6 @@ static losses train(const char *override, int threads)
     return out;
 }
 
-static const char *const modes[] = { "+engine.slices=false",  "+engine.fusion=false",   "+engine.layout=false",
-                                     "+engine.algebra=false", "+engine.reference=true", NULL };
-
 static void compare(const losses *got, const losses *want, double tol, const char *mode)
 {
     ck_assert_int_eq(got->n, want->n);
