@@ -150,8 +150,8 @@ static bool is_zero(const cak_graph *g, cak_ref r)
     return v->node == &cak_node_const && *(const double *)v->attr == 0;
 }
 
-/* Every result must be computed from the samples of a slice alone, or be nothing. */
-static bool fits(search *s, const cak_ref *out, int n, cak_special *f)
+/* What takes the place of a result must be computed from the samples of a slice alone, or be nothing; others stay as they are. */
+static void check_results(search *s, const cak_ref *out, int n, cak_special *f)
 {
     const bool *early = cak_special_only(s->a, s->g, out, n, f);
     bool *live = cak_pass_live(s->g, out, n, s->a), *special = cak_pass_live(s->g, f->instead, f->n_results, s->a);
@@ -159,11 +159,14 @@ static bool fits(search *s, const cak_ref *out, int n, cak_special *f)
     cak_slices c = cak_find_slices(s->a, s->g, live, out, n, early, false);
     for (int i = 0; i < f->n_results; i++) {
         int id = f->result[i].id, other = f->instead[i].id;
-        if (!c.sliced[id] || !(c.total[id] || c.stored[id])) return false;
         if (c.total[id] && is_zero(s->g, f->instead[i])) f->instead[i] = CAK_NONE;
-        else if (!c.sliced[other] || c.stage[other] > c.stage[id]) return false;
+        else if (!c.sliced[other] || c.stage[other] > c.stage[id]) f->instead[i] = f->result[i];
     }
-    return true;
+}
+
+static bool pays(const search *s, const cak_special *f)
+{
+    return cak_graph_cost(s->g, f->instead, f->n_results) <= (1 - worth) * cak_graph_cost(s->g, f->result, f->n_results);
 }
 
 static void name_facts(const search *s, const cak_facts *facts, cak_special *f)
@@ -192,7 +195,8 @@ static const cak_special *find_special(search *s, cak_arena *a, const cak_ref *o
     cak_graph *special = use_facts(s, &facts, f->instead);
     append_all(s, special, f->instead);
     cak_graph_close(special);
-    return fits(s, out, n, f) ? f : NULL;
+    check_results(s, out, n, f);
+    return pays(s, f) ? f : NULL;
 }
 
 const cak_special *cak_specialise(cak_arena *a, cak_graph *g, const cak_ref *out, int n)
