@@ -59,7 +59,8 @@ static game open_game(void)
         m.port[2][b] = 0;                            /* control */
         m.port[3][b] = CAK_MATH(fabs)(m.port[3][b]); /* interpolates */
     }
-    m.c = cak_config_load(m.d, "configs/tiny/golden.yaml", NULL, 0);
+    static const char *const plain[] = { "+engine.layout=false", "+engine.algebra=false" };
+    m.c = cak_config_load(m.d, "configs/tiny/golden.yaml", plain, 2);
     ck_assert_ptr_nonnull(m.c);
     m.x = cak_experiment_open(m.c);
     ck_assert(cak_experiment_build(m.x, &info) && cak_experiment_ready(m.x, m.port));
