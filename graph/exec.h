@@ -40,6 +40,11 @@ typedef struct cak_plan_info {
 } cak_plan_info;
 cak_plan_info cak_program_info(const cak_program *p);
 char *cak_program_text(cak_arena *a, const cak_program *p); /* table: step, value, node, bytes, offset, life */
+/* Operations that a run executes, as the nodes count them, with so many ordinary and special samples in the batch. A program that is not
+** sliced does not tell samples apart. */
+double cak_program_work(const cak_program *p, int64_t ordinary, int64_t special);
+/* What planning for so many threads would give. */
+cak_plan_info cak_program_info_on(const cak_program *p, int threads);
 
 /* `slab` of at least info.slab + info.scratch bytes, 64-byte aligned; NULL: own one. Programs that run one after the other share a slab. */
 cak_exec *cak_exec_open(cak_arena *a, const cak_program *p, void *slab);

@@ -19,6 +19,8 @@ void cak_threads_set(int n) { (void)n; }
 void cak_team_set(int n) { (void)n; }
 #endif
 
+cak_watch_loop *cak_loop_watched;
+
 double cak_sum_block(const real *x, int64_t n)
 {
     double lane[8] = { 0 }, sum = 0;

@@ -100,6 +100,16 @@ static void dw_run(const cak_work *w)
     cak_few_dw(&g, w->in[0].data, w->in[1].data, w->y.data, w->scratch);
 }
 
+/* Each of the three pairs every element of y with the taps of its filter. */
+static double taps(const cak_shape *y, const cak_shape *w)
+{
+    return 2 * (double)cak_shape_size(y) * (double)cak_shape_size(w) / (double)w->dim[0];
+}
+
+static double forward_flops(const cak_site *s) { return taps(&s->y_shape, &s->in_shape[1]); }
+static double dx_flops(const cak_site *s) { return taps(&s->in_shape[0], &s->in_shape[1]); }
+static double dw_flops(const cak_site *s) { return taps(&s->in_shape[1], &s->y_shape); }
+
 /* ---- descriptors ---- */
 
 static const cak_port forward_in[] = { { "x", "images [B,C,H,W], up to 4 channels", false },
@@ -141,6 +151,7 @@ static const cak_attr adjoint_attrs[] = {
                            .shape = id##_shape,                  \
                            .run = id##_run,                      \
                            .scratch = id##_scratch,              \
+                           .flops = id##_flops,                  \
                            .linear = CAK_LINEAR_EACH,            \
                            .rows = rule }
 NODE_OF(forward, "conv2d from a few channels to blocked channels (engine)", "y = conv2d(x, w)", forward_attrs, cak_conv2d_rows);

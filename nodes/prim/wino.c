@@ -140,6 +140,36 @@ static void dw_run(const cak_work *w)
     cak_wino_dw(&g, w->in[0].data, w->in[1].data, w->y.data, w->scratch);
 }
 
+/* Of the products, with tiles that reach beyond the image and channels that fill a panel; the transforms only add. */
+static double products(int64_t n, int64_t depth, int64_t width)
+{
+    return 2 * (double)(n * CAK_WINO_POSITIONS) * (double)(depth * cak_wino_panels(width) * CAK_WINO_PANEL);
+}
+
+static int64_t tiles(int64_t batch, int64_t h, int64_t w)
+{
+    return batch * ((h + CAK_WINO_OUT - 1) / CAK_WINO_OUT) * ((w + CAK_WINO_OUT - 1) / CAK_WINO_OUT);
+}
+
+static double forward_flops(const cak_site *s)
+{
+    cak_wino g = problem(&s->in_shape[0], &s->y_shape);
+    return products(tiles(g.batch, g.h, g.w), CAK_WINO_PHASES * g.c, g.o);
+}
+
+/* Tiles begin in the padding and have outputs of each phase. */
+static double dx_flops(const cak_site *s)
+{
+    cak_wino g = problem(&s->y_shape, &s->in_shape[0]);
+    return products(tiles(g.batch, (g.height + 2) / 2, (g.width + 2) / 2), g.o, CAK_WINO_PHASES * g.c);
+}
+
+static double dw_flops(const cak_site *s)
+{
+    cak_wino g = problem(&s->in_shape[0], &s->in_shape[1]);
+    return products(tiles(g.batch, g.h, g.w), CAK_WINO_PHASES * g.c, g.o);
+}
+
 /* ---- descriptors ---- */
 
 /* A transform of shared filters is shared; filters made of samples are not lowered. */
@@ -186,8 +216,9 @@ NODE_OF(filter_dx, "filters of wino_dx (engine)", "u = G w G^T, for each parity 
 NODE_OF(filter_dw, "gradient of the filters, from wino_dw (engine)", "y = G^T m G, for each parity of rows and columns", m_in,
         like_attrs, sizeof(cak_shape), CAK_LINEAR_JOINT, filter_rows);
 NODE_OF(forward, "conv2d of 4x4 kernels at stride 2 on blocked channels (engine)", "y = A^T (u . B^T x B) A", forward_in,
-        out_attrs, sizeof(int64_t), CAK_LINEAR_EACH, cak_conv2d_rows, .scratch = forward_scratch);
+        out_attrs, sizeof(int64_t), CAK_LINEAR_EACH, cak_conv2d_rows, .scratch = forward_scratch, .flops = forward_flops);
 NODE_OF(dx, "conv2d_dx of 4x4 kernels at stride 2 on blocked channels (engine)", "<gy, wino_forward(x, u)> = <x, y>", dx_in,
-        like_attrs, sizeof(cak_shape), CAK_LINEAR_EACH, cak_conv2d_rows, .scratch = dx_scratch);
+        like_attrs, sizeof(cak_shape), CAK_LINEAR_EACH, cak_conv2d_rows, .scratch = dx_scratch, .flops = dx_flops);
 NODE_OF(dw, "conv2d_dw of 4x4 kernels at stride 2 on blocked channels, in the Winograd domain (engine)",
-        "m = sum over tiles of B^T x B . A gy A^T", dw_in, NULL, 0, CAK_LINEAR_EACH, cak_conv2d_dw_rows, .scratch = dw_scratch);
+        "m = sum over tiles of B^T x B . A gy A^T", dw_in, NULL, 0, CAK_LINEAR_EACH, cak_conv2d_dw_rows, .scratch = dw_scratch,
+        .flops = dw_flops);

@@ -41,6 +41,34 @@ START_TEST(threads_are_counted) { ck_assert(cak_threads() == 1 && cak_thread() =
 END_TEST
 #endif
 
+static struct seen {
+    int begins, ends;
+    int64_t items, work;
+} seen;
+
+static void watch(int64_t items, int64_t work, bool begins)
+{
+    seen.begins += begins, seen.ends += !begins;
+    if (begins) seen.items += items, seen.work += work;
+    else ck_assert_int_eq(seen.begins, seen.ends);
+}
+
+START_TEST(loops_are_watched)
+{
+    int visits = 0, before = cak_threads();
+    cak_threads_set(1);
+    cak_loop_watched = watch;
+    CAK_PARALLEL_FOR (i, 5, 100) visits += seen.begins == 1 && seen.ends == 0;
+    if (visits == 5)
+        CAK_PARALLEL_FOR (i, 0, CAK_SMALL) visits++;
+    else visits = 0; /* belongs to the if */
+    cak_loop_watched = NULL;
+    CAK_PARALLEL_FOR (i, 7, 100) visits++;
+    ck_assert(visits == 12 && seen.begins == 2 && seen.ends == 2 && seen.items == 5 && seen.work == 100 + CAK_SMALL);
+    cak_threads_set(before);
+}
+END_TEST
+
 START_TEST(sum_of_a_block)
 {
     static real x[1000];
@@ -62,4 +90,4 @@ START_TEST(blocks)
 }
 END_TEST
 
-SUITE(par, every_item_once, threads_are_counted, sum_of_a_block, blocks)
+SUITE(par, every_item_once, threads_are_counted, loops_are_watched, sum_of_a_block, blocks)
