@@ -18,8 +18,8 @@ void bench_add(bench_list *l, const bench_case *c)
     l->item[l->n++] = *c;
 }
 
-static void (*const tables[])(bench_list *l) = { bench_add_kernels, bench_add_micro, bench_add_convolutions,
-                                                 bench_add_chains,  bench_add_steps, bench_add_startup };
+static void (*const tables[])(bench_list *l) = { bench_add_kernels, bench_add_micro,   bench_add_convolutions, bench_add_chains,
+                                                 bench_add_steps,   bench_add_balance, bench_add_startup };
 
 typedef struct typed { /* the command line as text */
     bench_options o;

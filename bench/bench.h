@@ -9,7 +9,7 @@
 #include "graph/arena.h"
 #include "graph/real.h"
 
-enum { BENCH_MAX_REPS = 1000, BENCH_MAX_COUNTERS = 8, BENCH_MAX_THREADS = 8 };
+enum { BENCH_MAX_REPS = 1000, BENCH_MAX_COUNTERS = 32, BENCH_MAX_THREADS = 8 };
 
 typedef struct bench_options {
     const char *filter, *json;
@@ -21,7 +21,7 @@ typedef struct bench_options {
 } bench_options;
 
 typedef struct bench_counter { /* a number of a case that is no time: "slab_mib" */
-    char name[32];
+    char group[16], name[32];  /* counters of a group stand on one line; in JSON GROUP.NAME */
     double value;
 } bench_counter;
 
@@ -67,10 +67,12 @@ void bench_add_micro(bench_list *l);
 void bench_add_convolutions(bench_list *l);
 void bench_add_chains(bench_list *l);
 void bench_add_steps(bench_list *l);
+void bench_add_balance(bench_list *l);
 void bench_add_startup(bench_list *l);
 
 /* ---- for cases ---- */
 void bench_count(bench_run *r, const char *name, double value);
+void bench_count_in(bench_run *r, const char *group, const char *name, double value);
 void bench_hash(bench_run *r, const void *data, size_t bytes); /* several calls: of all in this order */
 real *bench_numbers(int64_t n, uint64_t seed);                 /* evenly in [-1, 1); cak_slab_free() it */
 uint64_t bench_mix(uint64_t i);                                /* scattered bits of a counter */

@@ -94,13 +94,12 @@ static void wino_dw(bench_conv *s)
     cak_wino_filter_dw(s->p.c, s->p.o, s->aux, s->out);
 }
 
-double bench_wino_flops(int64_t batch, int64_t c, int64_t o, int64_t h, int64_t w)
+/* Of the products, without the transforms, which only add. */
+static double wino_executed(const bench_problem *p)
 {
-    int64_t rows = (h + CAK_WINO_OUT - 1) / CAK_WINO_OUT, columns = (w + CAK_WINO_OUT - 1) / CAK_WINO_OUT;
-    return 2.0 * (double)(batch * rows * columns * CAK_WINO_POSITIONS * CAK_WINO_PHASES * c * o);
+    int64_t rows = (p->h + CAK_WINO_OUT - 1) / CAK_WINO_OUT, columns = (p->w + CAK_WINO_OUT - 1) / CAK_WINO_OUT;
+    return 2.0 * (double)(p->batch * rows * columns * CAK_WINO_POSITIONS * CAK_WINO_PHASES * p->c * p->o);
 }
-
-static double wino_executed(const bench_problem *p) { return bench_wino_flops(p->batch, p->c, p->o, p->h, p->w); }
 
 /* ---- few channels ---- */
 

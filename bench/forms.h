@@ -38,9 +38,6 @@ typedef struct bench_form {
     double (*executed)(const bench_problem *p); /* NULL: as many operations as the direct form */
 } bench_form;
 
-/* Of the products of a Winograd convolution and its adjoints, without the transforms, which only add. */
-double bench_wino_flops(int64_t batch, int64_t c, int64_t o, int64_t h, int64_t w);
-
 extern const bench_form bench_forms[];
 extern const int bench_n_forms;
 

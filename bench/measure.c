@@ -139,10 +139,13 @@ double bench_triad(double seconds)
 
 /* ---- what cases use ---- */
 
-void bench_count(bench_run *r, const char *name, double value)
+void bench_count(bench_run *r, const char *name, double value) { bench_count_in(r, "", name, value); }
+
+void bench_count_in(bench_run *r, const char *group, const char *name, double value)
 {
     if (r->n_counters == BENCH_MAX_COUNTERS) return;
     bench_counter *c = &r->counter[r->n_counters++];
+    snprintf(c->group, sizeof c->group, "%s", group);
     snprintf(c->name, sizeof c->name, "%s", name);
     c->value = value;
 }

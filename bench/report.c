@@ -46,6 +46,20 @@ static void column(bool there, const char *fmt, int width, double value)
     if (there) printf(" ");
 }
 
+/* A line each, or for each group. */
+static void print_counters(const bench_run *r)
+{
+    for (int i = 0; i < r->n_counters; i++) {
+        const bench_counter *c = &r->counter[i];
+        bool goes_on = i > 0 && c->group[0] && !strcmp(c->group, c[-1].group);
+        if (i > 0 && !goes_on) printf("\n");
+        if (c->group[0]) printf(goes_on ? "  " : "%42s%12s: ", "", c->group);
+        else printf("%42s", "");
+        printf(c->group[0] ? "%s %.4g" : "%s = %g", c->name, c->value);
+    }
+    if (r->n_counters) printf("\n");
+}
+
 void bench_print(const bench_result *r)
 {
     char median[32], min[32];
@@ -60,7 +74,7 @@ void bench_print(const bench_result *r)
     column(run->error >= 0, "%*.1e", 8, run->error);
     printf("%6.0f %6.2f %7.1f%s%s\n", r->faults_median, r->allocs, r->rss / (1 << 20), r->valid || !rate ? "" : " ?",
            run->failed ? "  FAILED" : "");
-    for (int i = 0; i < run->n_counters; i++) printf("%42s%s = %g\n", "", run->counter[i].name, run->counter[i].value);
+    print_counters(run);
     fflush(stdout);
 }
 
@@ -148,7 +162,7 @@ static json_t *entry(const bench_result *r, const char *kind, int index, double 
 static void add_counters(json_t *e, const bench_result *r)
 {
     const bench_run *run = &r->run;
-    char hash[17];
+    char hash[17], name[sizeof run->counter->group + sizeof run->counter->name];
     snprintf(hash, sizeof hash, "%016" PRIx64, run->hash);
     json_object_set_new(e, "output_hash", json_string(hash));
     json_object_set_new(e, "valid", json_boolean(r->valid));
@@ -167,7 +181,11 @@ static void add_counters(json_t *e, const bench_result *r)
         json_object_set_new(e, "effective_flops", json_real(run->effective / r->median));
         json_object_set_new(e, "effective_share", json_real(r->share_median * run->effective / run->executed));
     }
-    for (int i = 0; i < run->n_counters; i++) json_object_set_new(e, run->counter[i].name, json_real(run->counter[i].value));
+    for (int i = 0; i < run->n_counters; i++) {
+        const bench_counter *c = &run->counter[i];
+        snprintf(name, sizeof name, "%s%s%s", c->group, c->group[0] ? "." : "", c->name);
+        json_object_set_new(e, name, json_real(c->value));
+    }
 }
 
 static void add_result(json_t *list, const bench_result *r)
