@@ -271,7 +271,7 @@ static int64_t take_slice(const cak_exec *e, slot *s, int64_t number)
     return first + (batch - e->ordinary + rows - 1) / rows;
 }
 
-typedef bool watch(void *ctx, const run *r, const cak_job *j); /* true: stop here */
+typedef bool watch(void *ctx, const run *r, int id); /* called after a value was computed; true: stop here */
 
 static bool run_slice(cak_exec *e, slot *s, const cak_round *w, int64_t number, const cak_clock *clock, watch *seen, void *ctx)
 {
@@ -283,7 +283,7 @@ static bool run_slice(cak_exec *e, slot *s, const cak_round *w, int64_t number, 
     for (int t = 0; t < v->slot.n; t++) {
         const cak_job *j = &v->job[v->slot.step[t].what];
         run_job(&r, j);
-        if (seen && seen(ctx, &r, j)) return true;
+        if (seen && seen(ctx, &r, j->unit.id[0])) return true;
     }
     keep_rows(e, s, w);
     return false;
@@ -312,6 +312,17 @@ static void finish_totals(cak_exec *e, const cak_round *w)
     }
 }
 
+/* One slice after the other, with as many threads as the memory of a slot is meant for. */
+static bool run_alone(cak_exec *e, const cak_round *w, int64_t from, int n, const cak_clock *clock, watch *seen, void *ctx)
+{
+    int all = cak_threads();
+    bool stop = false;
+    cak_threads_set((int)cak_min64(all, e->p->threads));
+    for (int i = 0; i < n && !stop; i++) stop = run_slice(e, &e->slot[i], w, from + i, clock, seen, ctx);
+    cak_threads_set(all);
+    return stop;
+}
+
 static bool run_round(cak_exec *e, const cak_round *w, const cak_clock *clock, watch *seen, void *ctx)
 {
     int64_t slices = take_slice(e, NULL, 0);
@@ -319,8 +330,7 @@ static bool run_round(cak_exec *e, const cak_round *w, const cak_clock *clock, w
     for (int64_t from = 0; from < slices; from += e->p->slots) {
         int n = (int)cak_min64(e->p->slots, slices - from);
         bool stop = false;
-        if (n == 1 || seen)
-            for (int i = 0; i < n && !stop; i++) stop = run_slice(e, &e->slot[i], w, from + i, clock, seen, ctx);
+        if (n == 1 || seen) stop = run_alone(e, w, from, n, clock, seen, ctx);
         else CAK_PARALLEL_SLOTS(i, n)
             {
                 cak_team_set(e->p->threads);
@@ -331,6 +341,9 @@ static bool run_round(cak_exec *e, const cak_round *w, const cak_clock *clock, w
         add_up(e, w, n);
     }
     finish_totals(e, w);
+    run r = { .e = e, .data = e->data, .clock = clock };
+    for (int i = 0; seen && i < w->n_total; i++)
+        if (seen(ctx, &r, w->total[i])) return true;
     return false;
 }
 
@@ -401,7 +414,7 @@ static void run_all(cak_exec *e, const cak_clock *clock, watch *seen, void *ctx)
             continue;
         }
         run_job(&r, j);
-        if (seen && seen(ctx, &r, j)) return;
+        if (seen && seen(ctx, &r, j->unit.id[0])) return;
     }
 }
 
@@ -428,12 +441,12 @@ static bool find_bad(const real *x, int64_t n, int64_t *index, double *bad)
     return false;
 }
 
-static bool look(void *ctx, const run *r, const cak_job *j)
+static bool look(void *ctx, const run *r, int id)
 {
     search *s = ctx;
-    cak_view y = view(r, j->unit.id[0]);
+    cak_view y = view(r, id);
     if (!find_bad(y.data, cak_shape_size(&y.shape), &s->index, &s->bad)) return false;
-    s->found.id = j->unit.id[0];
+    s->found.id = id;
     int64_t size = r->rows && has_rows(r->e, s->found.id) ? row_size(r->e, s->found.id) : 0;
     if (size) s->index = r->sample[s->index / size] * size + s->index % size;
     return true;
@@ -451,7 +464,7 @@ static void bind_as(cak_exec *e, const cak_exec *from, int id)
 static void search_kernels(cak_exec *e, const cak_clock *clock, search *s)
 {
     cak_arena *a = cak_arena_open("search");
-    cak_plan_options o = { .plain = true, .whole = !e->p->slices.batch };
+    cak_plan_options o = { .plain = true, .whole = !e->p->slices.batch, .special = e->p->special };
     cak_exec *f = cak_exec_open(a, cak_plan_with(a, e->p->g, e->p->out, e->p->n_out, &o), NULL);
     for (int id = 0; id < cak_graph_size(e->p->g); id++)
         if (cak_value_name(e->p->g, (cak_ref){ id })) bind_as(f, e, id);
