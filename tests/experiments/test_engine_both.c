@@ -127,6 +127,41 @@ START_TEST(the_graph_before_the_passes)
 }
 END_TEST
 
+static int count(const cak_graph *g, const char *node)
+{
+    int n = 0;
+    for (int id = 0; id < cak_graph_size(g); id++) n += !strcmp(cak_graph_value(g, (cak_ref){ id })->node->name, node);
+    return n;
+}
+
+/* Gradients of one filter leave Winograd's domain as a sum, without algebra each by itself. */
+START_TEST(algebra_gathers_blocked_gradients)
+{
+    setup on = build_engine(NULL), off = build_engine("+engine.algebra=false");
+    const cak_graph *with = on.x->phase[0].step[0].graph, *without = off.x->phase[0].step[0].graph;
+    ck_assert_int_eq(count(without, "wino_filter_dw"), count(without, "wino_dw"));
+    ck_assert_int_lt(count(with, "wino_filter_dw"), count(with, "wino_dw"));
+    close_engine(&on);
+    close_engine(&off);
+}
+END_TEST
+
+/* Without algebra and layout nothing but constants is folded. */
+START_TEST(the_graph_of_the_reference)
+{
+    setup s = build_engine("+engine.reference=true");
+    for (int i = 0; i < s.x->n_phases; i++) {
+        const cak_step *t = &s.x->phase[i].step[0];
+        cak_graph *folded = cak_pass_fold(t->built, t->built_out, t->n_out), *want = cak_pass_dce(folded, t->built_out, t->n_out);
+        ck_assert_str_eq(cak_dump_text(s.x->arena, t->graph, t->out, t->out_name, t->n_out),
+                         cak_dump_text(s.x->arena, want, t->built_out, t->out_name, t->n_out));
+        cak_graph_close(folded);
+        cak_graph_close(want);
+    }
+    close_engine(&s);
+}
+END_TEST
+
 /* ---- losses ---- */
 
 typedef struct losses {
@@ -233,4 +268,5 @@ START_TEST(refused)
 }
 END_TEST
 
-SUITE(engine, each_switch_turns_off_its_own, the_graph_before_the_passes, losses_of_each_mode, refused)
+SUITE(engine, each_switch_turns_off_its_own, the_graph_before_the_passes, the_graph_of_the_reference,
+      algebra_gathers_blocked_gradients, losses_of_each_mode, refused)
