@@ -4,31 +4,36 @@
 #include "graph/plan.h"
 #include "graph/text.h"
 
+static void add_value(cak_text_builder *b, const cak_program *p, const cak_schedule *s, int id, int step, int64_t rows)
+{
+    cak_ref r = { id };
+    cak_shape shape = rows ? cak_shape_in_slice(p->g, r, rows) : *cak_shape_of(p->g, r);
+    char text[CAK_SHAPE_TEXT];
+    cak_text_add(b, "%4d  %%%-5d %-16s", step, id, cak_graph_value(p->g, r)->node->name);
+    if (s->of[id] >= 0) {
+        const cak_buffer *u = &s->buf[s->of[id]];
+        cak_text_add(b, " %12zu %12zu  %5d-%-5d", u->bytes, u->offset, u->first, u->last);
+    } else cak_text_add(b, " %12s %12s  %5s-%-5s", "-", "-", "", ""); /* lives in a block of its unit */
+    cak_text_add(b, " %s\n", cak_shape_text(&shape, text));
+}
+
 static void add_step(cak_text_builder *b, const cak_program *p, const cak_schedule *s, const cak_job *job, int t, int64_t rows)
 {
     const cak_unit *u = &job[s->step[t].what].unit;
-    for (int i = 0; i < u->n; i++) {
-        cak_ref r = { u->id[i] };
-        const cak_value *v = cak_graph_value(p->g, r);
-        cak_shape shape = rows ? cak_shape_in_slice(p->g, r, rows) : v->shape;
-        char text[CAK_SHAPE_TEXT];
-        cak_text_add(b, "%4d  %%%-5d %-16s", t, r.id, v->node->name);
-        if (s->of[r.id] >= 0) {
-            const cak_buffer *u_buf = &s->buf[s->of[r.id]];
-            cak_text_add(b, " %12zu %12zu  %5d-%-5d", u_buf->bytes, u_buf->offset, u_buf->first, u_buf->last);
-        } else cak_text_add(b, " %12s %12s  %5s-%-5s", "-", "-", "", ""); /* lives in a block of its unit */
-        cak_text_add(b, " %s\n", cak_shape_text(&shape, text));
-    }
+    for (int i = 0; i < u->n; i++) add_value(b, p, s, u->id[i], t, rows);
 }
 
-static void add_round(cak_text_builder *b, const cak_program *p, const cak_round *w)
+static void add_round(cak_text_builder *b, const cak_program *p, const cak_round *w, int step)
 {
     for (int k = 0; k < w->n_variants; k++) {
         const cak_variant *v = &w->variant[k];
-        cak_text_add(b, "      for each slice of %s: slab %zu bytes (live peak %zu), order %s; %d sums, %d stored values\n",
-                     k ? "special samples" : "samples", v->slot.slab, v->slot.peak, v->slot.order, w->n_total, w->n_stored);
+        cak_text_add(b, "      for each slice of %s: slab %zu bytes (live peak %zu), order %s\n",
+                     k ? "special samples" : "samples", v->slot.slab, v->slot.peak, v->slot.order);
         for (int t = 0; t < v->slot.n; t++) add_step(b, p, &v->slot, v->job, t, p->slices.rows);
     }
+    cak_text_add(b, "      for the batch: %d sums, %d stored values\n", w->n_total, w->n_stored);
+    for (int i = 0; i < w->n_total; i++) add_value(b, p, &p->main, w->total[i], step, 0);
+    for (int i = 0; i < w->n_stored; i++) add_value(b, p, &p->main, w->stored[i], step, 0);
 }
 
 char *cak_program_text(cak_arena *a, const cak_program *p)
@@ -45,7 +50,7 @@ char *cak_program_text(cak_arena *a, const cak_program *p)
                  i->slab, i->peak, i->scratch, i->sum, i->external, i->order, "node", "bytes", "offset");
     for (int t = 0; t < p->main.n; t++) {
         int round = p->job[p->main.step[t].what].round;
-        if (round >= 0) add_round(&b, p, &p->round[round]);
+        if (round >= 0) add_round(&b, p, &p->round[round], t);
         else add_step(&b, p, &p->main, p->job, t, 0);
     }
     return cak_text_done(&b);
