@@ -22,42 +22,44 @@ typedef struct search {
     const char **sum; /* by id: name of the input that stands for what this became over the whole batch; NULL: none */
 } search;
 
-/* The results in a graph of their own in which the facts are used; the caller closes it. */
-static cak_graph *use_facts(const search *s, const cak_facts *facts, cak_ref *result)
+typedef struct way { /* to the results, where some facts hold */
+    cak_graph *g;    /* of its own */
+    cak_ref *result;
+    double cost;
+} way;
+
+static way use_facts(const search *s, const cak_facts *facts)
 {
-    memcpy(result, s->inside, (size_t)s->n * sizeof *result);
-    cak_graph *with = cak_pass_facts(s->apart, result, s->n, facts), *less = cak_pass_algebra(with, result, s->n);
-    cak_graph *clean = cak_pass_dce(less, result, s->n);
+    way w = { .result = cak_arena_alloc(s->a, (size_t)s->n * sizeof *w.result) };
+    memcpy(w.result, s->inside, (size_t)s->n * sizeof *w.result);
+    cak_graph *with = cak_pass_facts(s->apart, w.result, s->n, facts), *less = cak_pass_algebra(with, w.result, s->n);
+    w.g = cak_pass_dce(less, w.result, s->n);
+    w.cost = cak_graph_cost(w.g, w.result, s->n);
     cak_graph_close(with);
     cak_graph_close(less);
-    return clean;
+    return w;
 }
 
-static double cost_with(const search *s, const cak_facts *facts)
+/* Leave out the facts that save nothing; false: all of them together do not. The caller closes the graph of the way that is left. */
+static bool choose_facts(const search *s, cak_facts *facts, way *best)
 {
-    cak_ref *result = cak_arena_alloc(s->a, (size_t)s->n * sizeof *result);
-    cak_graph *g = use_facts(s, facts, result);
-    double cost = cak_graph_cost(g, result, s->n);
-    cak_graph_close(g);
-    return cost;
-}
-
-/* Leave out the facts that save nothing; false: all of them together do not. */
-static bool choose_facts(const search *s, cak_facts *facts)
-{
-    cak_facts none = { .n = 0 };
-    double all = cost_with(s, &none), best = facts->n ? cost_with(s, facts) : all;
-    if (best > (1 - worth) * all) return false;
-    for (int i = facts->n - 1; i >= 0; i--) {
+    double all = cak_graph_cost(s->apart, s->inside, s->n);
+    if (!facts->n) return false;
+    *best = use_facts(s, facts);
+    for (int i = facts->n - 1; i >= 0 && best->cost <= (1 - worth) * all; i--) {
         cak_facts less = *facts;
         memmove(&less.fact[i], &less.fact[i + 1], (size_t)(less.n - i - 1) * sizeof *less.fact);
         less.n--;
-        double cost = cost_with(s, &less);
-        if (cost > best + worth * all) continue;
+        way w = use_facts(s, &less);
+        bool as_good = w.cost <= best->cost + worth * all;
+        cak_graph_close(as_good ? best->g : w.g);
+        if (!as_good) continue;
         *facts = less;
-        best = cost;
+        *best = w;
     }
-    return facts->n > 0;
+    if (facts->n && best->cost <= (1 - worth) * all) return true;
+    cak_graph_close(best->g);
+    return false;
 }
 
 static void find_results(search *s, const cak_slices *c, const bool *live)
@@ -185,16 +187,16 @@ static void name_facts(const search *s, const cak_facts *facts, cak_special *f)
 static const cak_special *find_special(search *s, cak_arena *a, const cak_ref *out, int n)
 {
     cak_facts facts = cak_facts_candidates(s->apart, s->inside, s->n);
-    if (!choose_facts(s, &facts)) return NULL;
+    way best;
+    if (!choose_facts(s, &facts, &best)) return NULL;
     cak_special *f = cak_arena_alloc(a, sizeof *f);
     size_t bytes = (size_t)s->n * sizeof *f->result;
     *f = (cak_special){ .n_results = s->n, .fact = cak_arena_alloc(a, (size_t)facts.n * sizeof *f->fact) };
     f->result = memcpy(cak_arena_alloc(a, bytes), s->result, bytes);
-    f->instead = cak_arena_alloc(a, bytes);
+    f->instead = memcpy(cak_arena_alloc(a, bytes), best.result, bytes);
     name_facts(s, &facts, f);
-    cak_graph *special = use_facts(s, &facts, f->instead);
-    append_all(s, special, f->instead);
-    cak_graph_close(special);
+    append_all(s, best.g, f->instead);
+    cak_graph_close(best.g);
     check_results(s, out, n, f);
     return pays(s, f) ? f : NULL;
 }
