@@ -196,7 +196,7 @@ static bool open_parts(bench_run *r, balance *b)
             const cak_phase *phase = &s->x->phase[i];
             if (!bench_step_runs(p, phase)) continue;
             CAK_CHECK(cak_max64(1, cak_program_info(phase->step[0].program).rows) == b->rows);
-            r->executed += bench_step_executed(p, phase);
+            r->executed += bench_step_executed(s, phase);
             r->effective += bench_step_torch(s, phase);
         }
     }

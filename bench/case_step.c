@@ -18,7 +18,7 @@ static bool step_open(bench_run *r, const void *arg)
         const cak_phase *p = &s->x->phase[i];
         double times = s->p->phase ? 1 : (double)p->repeat;
         if (!bench_step_runs(s->p, p)) continue;
-        r->executed += times * bench_step_executed(s->p, p);
+        r->executed += times * bench_step_executed(s, p);
         r->effective += times * bench_step_torch(s, p);
         bench_count(r, cak_arena_print(r->arena, "%s_kernels", p->name), cak_program_info(p->step[0].program).kernels);
     }

@@ -33,8 +33,8 @@ void bench_step_close(bench_step *s); /* after a failure too */
 
 bool bench_step_runs(const bench_plan *p, const cak_phase *phase);
 int64_t bench_identities(const bench_plan *p); /* in the batch */
-/* Operations of one phase, once: as executed, and as PyTorch executes them (0 for an experiment without the critic of the audit game). */
-double bench_step_executed(const bench_plan *p, const cak_phase *phase);
+/* Operations of one phase, once: as executed with the batch that is ready, and as PyTorch executes them (0 for an experiment without the critic of the audit game). */
+double bench_step_executed(const bench_step *s, const cak_phase *phase);
 double bench_step_torch(const bench_step *s, const cak_phase *phase);
 
 #endif

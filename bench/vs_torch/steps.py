@@ -145,6 +145,9 @@ def make(o):
     out |= {"param/critic." + k: v for k, v in critic.named_parameters() if not k.startswith("detector.")}
     out |= {"batch/input": torch.rand(b, 1, h, w), "batch/target": torch.rand(b, 1, h, w), "batch/control": torch.rand(b, 1),
             "batch/alpha": torch.rand(b, 1, 1, 1)}
+    if o.mix:
+        out["batch/target"][::2] = out["batch/input"][::2]
+        out["batch/control"][::2] = 0
     save(o.out, out)
 
 
@@ -199,6 +202,7 @@ def main():
     c = commands.add_parser("make")
     c.set_defaults(call=make)
     c.add_argument("size", help="BxHxW")
+    c.add_argument("--mix", action="store_true", help="every second sample is an identity")
     c.add_argument("out")
     c = commands.add_parser("run")
     c.set_defaults(call=run)

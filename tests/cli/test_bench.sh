@@ -34,6 +34,19 @@ expect 70 "cannot be run" bench "${quick[@]}" --filter '^startup' --cak "$work/n
 expect 70 "failed" bench "${quick[@]}" --filter '^startup' --cak /bin/false
 expect 0 "startup/first_step" bench "${quick[@]}" --filter '^startup'
 
+# how work is divided is exact; of the speed-up it is known that it cannot be more than the threads
+expect 0 "2_threads: slots 2  team 1  waves 1  inside 1 " bench "${quick[@]}" --filter '^balance/16x64x64/generator/d' --json "$work/b.json"
+for key in samples_of_a_slice special_work 64_threads.slots 64_threads.team 16_threads.waves 4_threads.inside 2_threads.outside \
+    64_threads.speedup; do
+    grep -q "\"$key\": [0-9]" "$work/b.json" || fail "$key is missing in the JSON"
+done
+grep -q '"special_work": 0\.' "$work/b.json" || fail "identities are not cheaper"
+expect 0 "4_threads: slots 4  team 1  waves 0." bench "${quick[@]}" --filter '^balance/16x64x64/generator/mix'
+mkdir "$work/tiny" && cp -r configs/model configs/critic configs/game "$work"
+{ cat configs/tiny/synth.yaml; echo 'engine: {slices: false}'; } >"$work/tiny/whole.yaml"
+expect 70 "no phase 'critic' that takes the batch in slices" bench "${quick[@]}" --filter '^balance/16x64x64/critic/d' \
+    --config "$work/tiny/whole.yaml"
+
 # weights and batch from a file: not there, not what is wanted
 expect 4 "holds no tensor batch/input" bench "${quick[@]}" --filter '^step' --tensors tests/golden/published_critic.safetensors
 expect 4 "No such file" bench "${quick[@]}" --filter '^step' --tensors "$work/none.safetensors"
