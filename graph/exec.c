@@ -26,7 +26,7 @@ struct cak_exec {
     const cak_program *p;
     char *slab;
     size_t own;     /* bytes of an own slab, 0 when it is the caller's */
-    real **data;    /* by id: bound, or memory of the main schedule; NULL: rows are read slice by slice */
+    real **data;    /* by id: bound, or memory of the main timetable; NULL: rows are read slice by slice */
     source *source; /* by id */
     double *sums;   /* totals of the round that runs */
     slot *slot;
@@ -232,7 +232,7 @@ static real *find_rows(const cak_exec *e, const slot *s, const cak_round *w, int
 
 static bool point(cak_exec *e, slot *s, const cak_round *w)
 {
-    const cak_schedule *m = &w->variant[s->variant].slot;
+    const cak_timetable *m = &w->variant[s->variant].slot;
     int size = cak_graph_size(e->p->g);
     memcpy(s->data, e->data, (size_t)size * sizeof *s->data);
     for (int i = 0; i < w->n_rows; i++) {

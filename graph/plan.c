@@ -50,7 +50,7 @@ typedef struct steps {
     cak_step_io *io;
     cak_job *job;
     int n;
-    const bool *local; /* by id: has memory in the schedule that is made */
+    const bool *local; /* by id: has memory in the timetable that is made */
     int64_t rows;      /* samples of a slice; 0: whole values */
     int *seen;         /* by id: number of the last step, from 1, that reads or makes it */
 } steps;
@@ -124,12 +124,12 @@ static steps open_steps(planner *q, int n, const bool *local, int64_t rows)
                     .seen = per_value(q, sizeof(int)) };
 }
 
-static cak_schedule schedule(planner *q, const steps *s, const bool *pinned)
+static cak_timetable make_timetable(planner *q, const steps *s, const bool *pinned)
 {
     size_t *bytes = per_value(q, sizeof *bytes);
     for (int id = 0; id < q->size; id++)
         if (s->local[id]) bytes[id] = value_bytes(q, id, s->rows);
-    return cak_schedule_steps(q->a, q->size, s->io, s->n, bytes, pinned);
+    return cak_timetable_of(q->a, q->size, s->io, s->n, bytes, pinned);
 }
 
 /* ---- rounds ---- */
@@ -174,7 +174,7 @@ static void plan_variant(planner *q, cak_round *w, cak_variant *v, int k, bool s
     for (int id = 0; id < q->size; id++) local[id] = run[id] && u.stored[id];
     steps s = open_steps(q, u.n, local, q->p->slices.rows);
     for (int i = 0; i < u.n; i++) add_unit(q, &s, &u.unit[i], u.stored);
-    v->slot = schedule(q, &s, roots);
+    v->slot = make_timetable(q, &s, roots);
     v->job = s.job;
 }
 
@@ -260,7 +260,7 @@ static void plan_main(planner *q)
     bool *pinned = per_value(q, sizeof *pinned);
     for (int i = 0; i < p->n_out; i++)
         if (!cak_is_none(p->out[i])) pinned[p->root[p->out[i].id]] = true;
-    p->main = schedule(q, &main, pinned);
+    p->main = make_timetable(q, &main, pinned);
     p->job = main.job;
 }
 
@@ -360,7 +360,7 @@ static void count(planner *q)
     i->kernels = p->main.n;
     for (int k = 0; k < p->slices.rounds; k++)
         for (int v = 0; v < p->round[k].n_variants; v++) {
-            const cak_schedule *s = &p->round[k].variant[v].slot;
+            const cak_timetable *s = &p->round[k].variant[v].slot;
             if (v == 0) i->kernels += s->n - 1;
             if (s->peak > slot_peak) slot_peak = s->peak;
         }

@@ -3,17 +3,17 @@
 #define CAK_PLAN_H
 
 #include "graph/exec.h"
-#include "graph/schedule.h"
+#include "graph/timetable.h"
 #include "graph/slice.h"
 
-typedef struct cak_job { /* what a step of a schedule does */
+typedef struct cak_job { /* what a step of a timetable does */
     cak_unit unit;
     cak_fused *fused; /* NULL: the kernel of the one value */
-    int round;        /* of the main schedule: this round over the samples; -1: the unit */
+    int round;        /* of the main timetable: this round over the samples; -1: the unit */
 } cak_job;
 
 typedef struct cak_variant { /* how a round computes its results for samples of one kind */
-    cak_schedule slot;       /* memory of a slice */
+    cak_timetable slot;      /* memory of a slice */
     cak_job *job;            /* by step.what */
     cak_ref *part;           /* by total: its contribution; CAK_NONE: none */
     cak_ref *row;            /* by stored value: its rows */
@@ -36,7 +36,7 @@ struct cak_program {
     int n_out;
     int *root; /* by id: the value whose memory it shows */
     cak_slices slices;
-    cak_schedule main;
+    cak_timetable main;
     cak_job *job;
     cak_round *round;
     const cak_special *special;                                    /* NULL: no samples are special */

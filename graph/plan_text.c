@@ -4,7 +4,7 @@
 #include "graph/plan.h"
 #include "graph/text.h"
 
-static void add_value(cak_text_builder *b, const cak_program *p, const cak_schedule *s, int id, int step, int64_t rows)
+static void add_value(cak_text_builder *b, const cak_program *p, const cak_timetable *s, int id, int step, int64_t rows)
 {
     cak_ref r = { id };
     cak_shape shape = rows ? cak_shape_in_slice(p->g, r, rows) : *cak_shape_of(p->g, r);
@@ -17,7 +17,7 @@ static void add_value(cak_text_builder *b, const cak_program *p, const cak_sched
     cak_text_add(b, " %s\n", cak_shape_text(&shape, text));
 }
 
-static void add_step(cak_text_builder *b, const cak_program *p, const cak_schedule *s, const cak_job *job, int t, int64_t rows)
+static void add_step(cak_text_builder *b, const cak_program *p, const cak_timetable *s, const cak_job *job, int t, int64_t rows)
 {
     const cak_unit *u = &job[s->step[t].what].unit;
     for (int i = 0; i < u->n; i++) add_value(b, p, s, u->id[i], t, rows);

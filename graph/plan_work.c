@@ -23,8 +23,8 @@ static double value_work(const cak_program *p, int id, int64_t rows)
     return v->node->flops ? v->node->flops(&s) : (double)most;
 }
 
-/* Of the steps of a schedule; a round is no unit. */
-static double schedule_work(const cak_program *p, const cak_schedule *s, const cak_job *job, int64_t rows)
+/* Of the steps of a timetable; a round is no unit. */
+static double timetable_work(const cak_program *p, const cak_timetable *s, const cak_job *job, int64_t rows)
 {
     double work = 0;
     for (int t = 0; t < s->n; t++) {
@@ -38,13 +38,13 @@ static double schedule_work(const cak_program *p, const cak_schedule *s, const c
 static double samples_work(const cak_program *p, const cak_variant *v, int64_t samples)
 {
     int64_t rows = p->slices.rows, full = samples / rows, rest = samples % rows;
-    double work = full ? (double)full * schedule_work(p, &v->slot, v->job, rows) : 0;
-    return rest ? work + schedule_work(p, &v->slot, v->job, rest) : work;
+    double work = full ? (double)full * timetable_work(p, &v->slot, v->job, rows) : 0;
+    return rest ? work + timetable_work(p, &v->slot, v->job, rest) : work;
 }
 
 double cak_program_work(const cak_program *p, int64_t ordinary, int64_t special)
 {
-    double work = schedule_work(p, &p->main, p->job, 0);
+    double work = timetable_work(p, &p->main, p->job, 0);
     for (int k = 0; k < p->slices.rounds; k++) {
         const cak_round *w = &p->round[k];
         if (w->n_variants < 2) ordinary += special, special = 0;

@@ -16,7 +16,7 @@ static bool in_unit(const cak_unit *u, int id)
     return false;
 }
 
-static void check_owner(const cak_program *p, const cak_schedule *s, const int *owner, int id, int t)
+static void check_owner(const cak_program *p, const cak_timetable *s, const int *owner, int id, int t)
 {
     int root = p->root[id];
     if (s->of[root] < 0) return; /* elsewhere */
@@ -26,9 +26,9 @@ static void check_owner(const cak_program *p, const cak_schedule *s, const int *
         ck_assert_msg(owner[u] == root, "step %d needs %%%d, but %%%d lies there", t, root, owner[u]);
 }
 
-/* Play a schedule: each unit of the slab knows the value that was written there last, and no value may be read after it was replaced. The
+/* Play a timetable: each unit of the slab knows the value that was written there last, and no value may be read after it was replaced. The
 ** values needed at the end are `out`. */
-static void play(const cak_program *p, const cak_schedule *s, const cak_job *job, const cak_ref *out, int n_out)
+static void play(const cak_program *p, const cak_timetable *s, const cak_job *job, const cak_ref *out, int n_out)
 {
     int *owner = cak_heap_alloc((s->slab / UNIT + 1) * sizeof *owner, "owners");
     for (size_t u = 0; u < s->slab / UNIT; u++) owner[u] = -1;
@@ -61,7 +61,7 @@ static bool reads(const cak_program *p, int id, int root)
 }
 
 /* Only an element-wise node may write where it reads, and then element on element. */
-static void check_in_place(const cak_program *p, const cak_schedule *s, const cak_job *job, int64_t rows)
+static void check_in_place(const cak_program *p, const cak_timetable *s, const cak_job *job, int64_t rows)
 {
     for (int t = 0; t < s->n; t++) {
         const cak_step_io *io = &s->step[t];
@@ -80,7 +80,7 @@ static void check_in_place(const cak_program *p, const cak_schedule *s, const ca
     }
 }
 
-static void check_lifetimes(const cak_schedule *s)
+static void check_lifetimes(const cak_timetable *s)
 {
     for (int i = 0; i < s->n_buf; i++)
         for (int j = 0; j < i; j++) {

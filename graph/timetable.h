@@ -1,6 +1,6 @@
-/* Schedules: an order of steps and the place of every value in a slab. */
-#ifndef CAK_SCHEDULE_H
-#define CAK_SCHEDULE_H
+/* Timetables: an order of steps and the place of every value in a slab. */
+#ifndef CAK_TIMETABLE_H
+#define CAK_TIMETABLE_H
 
 #include "graph/fuse.h"
 
@@ -16,7 +16,7 @@ typedef struct cak_step_io { /* one step: a kernel, a fused unit, or a round ove
     int what;                /* for the owner of the steps */
 } cak_step_io;
 
-typedef struct cak_schedule {
+typedef struct cak_timetable {
     cak_step_io *step; /* in order of execution */
     int n;
     int *of; /* by id: its buffer, -1: none here */
@@ -24,10 +24,9 @@ typedef struct cak_schedule {
     int n_buf;
     size_t slab, peak; /* bytes; peak: alive at the worst step, a lower bound of the slab */
     const char *order; /* which order was best: "creation", "depth", "greedy" */
-} cak_schedule;
+} cak_timetable;
 
 /* Order the steps (given in one in which they can run) and place buffers. bytes[id]: size of a value; pinned[id]: lives to the end. */
-cak_schedule cak_schedule_steps(cak_arena *a, int values, const cak_step_io *step, int n, const size_t *bytes,
-                                const bool *pinned);
+cak_timetable cak_timetable_of(cak_arena *a, int values, const cak_step_io *step, int n, const size_t *bytes, const bool *pinned);
 
 #endif

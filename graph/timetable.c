@@ -1,6 +1,6 @@
-/* From steps to a schedule: several orders are tried, and the one that needs the smallest slab is kept. The order cannot change a result,
+/* From steps to a timetable: several orders are tried, and the one that needs the smallest slab is kept. The order cannot change a result,
 ** because each kernel owns its output. An element-wise kernel may take over the buffer of an input that dies with it. */
-#include "graph/schedule.h"
+#include "graph/timetable.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -197,7 +197,7 @@ static void count_uses(planner *q)
     }
 }
 
-cak_schedule cak_schedule_steps(cak_arena *a, int values, const cak_step_io *step, int n, const size_t *bytes, const bool *pinned)
+cak_timetable cak_timetable_of(cak_arena *a, int values, const cak_step_io *step, int n, const size_t *bytes, const bool *pinned)
 {
     static const struct {
         const char *name;
@@ -208,7 +208,7 @@ cak_schedule cak_schedule_steps(cak_arena *a, int values, const cak_step_io *ste
     q.uses = cak_arena_alloc(q.a, room * sizeof(int));
     q.writer = cak_arena_alloc(q.a, room * sizeof(int));
     count_uses(&q);
-    cak_schedule best = { .step = cak_arena_alloc(a, steps * sizeof *best.step), .n = n };
+    cak_timetable best = { .step = cak_arena_alloc(a, steps * sizeof *best.step), .n = n };
     best.of = cak_arena_alloc(a, room * sizeof(int));
     best.buf = cak_arena_alloc(a, room * sizeof *best.buf);
     int *order = cak_arena_alloc(q.a, steps * sizeof(int)), *of = cak_arena_alloc(q.a, room * sizeof(int));
