@@ -409,6 +409,18 @@ static bool read_initial(cak_experiment *x)
     return ok;
 }
 
+size_t cak_experiment_batch_bytes(const cak_experiment *x)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < x->loader.n_ports; i++)
+        bytes += (size_t)(x->batch[0] * cak_shape_size(&x->loader.port[i].shape)) * sizeof(real);
+    return bytes;
+}
+
+/* A small batch is put into memory: a window of a clip costs a system call for each of its lines, too much to pay in every round of every
+** phase. */
+bool cak_experiment_streams(const cak_experiment *x) { return cak_experiment_batch_bytes(x) > (size_t)16 << 20; }
+
 static void open_exec(cak_experiment *x, cak_step *s, real *const *port)
 {
     s->exec = cak_exec_open(x->arena, s->program, x->slab);

@@ -81,10 +81,9 @@ void cak_print_plan(FILE *f, const cak_experiment *x)
                 mib(info.peak), mib(info.scratch), info.order);
     }
     size_t fixed = 3 * (size_t)total * sizeof(real); /* parameters, and at most two second moments of each */
-    for (int i = 0; i < x->loader.n_ports; i++)
-        fixed += (size_t)(x->batch[0] * cak_shape_size(&x->loader.port[i].shape)) * sizeof(real);
-    fprintf(f, "planned memory: %.1f MiB for tensors of a step, %.1f MiB for the batch, parameters and optimisers\n",
-            mib(x->slab_bytes), mib(fixed));
+    bool streams = cak_experiment_streams(x);
+    fprintf(f, "planned memory: %.1f MiB for tensors of a step, %.1f MiB for %sparameters and optimisers\n", mib(x->slab_bytes),
+            mib(fixed + (streams ? 0 : cak_experiment_batch_bytes(x))), streams ? "" : "the batch, ");
 }
 
 int cak_cmd_check(int argc, char **argv)

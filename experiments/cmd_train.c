@@ -41,17 +41,18 @@ static cak_data *open_all(cak_diag *d, cak_config *c, cak_experiment **out, cons
     return cak_data_open(d, x->data, x->base_dir, x->seed, &data);
 }
 
+/* Memory for a batch; none where slices read its rows. */
 static real **open_ports(cak_experiment *x)
 {
     real **port = cak_arena_alloc(x->arena, CAK_MAX_OUT * sizeof *port);
-    for (int i = 0; i < x->loader.n_ports; i++)
+    for (int i = 0; i < x->loader.n_ports && !cak_experiment_streams(x); i++)
         port[i] = cak_slab_alloc((size_t)(x->batch[0] * cak_shape_size(&x->loader.port[i].shape)) * sizeof(real), "a batch");
     return port;
 }
 
 static void close_ports(cak_experiment *x, real **port)
 {
-    for (int i = 0; i < x->loader.n_ports; i++)
+    for (int i = 0; i < x->loader.n_ports && port[i]; i++)
         cak_slab_free(port[i], (size_t)(x->batch[0] * cak_shape_size(&x->loader.port[i].shape)) * sizeof(real));
 }
 

@@ -114,6 +114,9 @@ bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader);
 /* Record the mistakes of graph, losses and phases when the data section has mistakes of its own: `loader` holds stand-ins or no ports, so
 ** errors that shapes could cause are left out. Builds nothing that can be run. */
 void cak_experiment_check(cak_experiment *x, const cak_loader_info *loader);
+/* Bytes of a batch; true: it stays where it is, and slices read the rows they need. */
+size_t cak_experiment_batch_bytes(const cak_experiment *x);
+bool cak_experiment_streams(const cak_experiment *x);
 /* Allocate slab and parameters, bind them, draw the initial values, read `init_from`. */
 bool cak_experiment_ready(cak_experiment *x, real *const *port);
 void cak_experiment_close(cak_experiment *x);

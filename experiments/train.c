@@ -31,10 +31,6 @@ static void catch_signals(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-/* Bytes: a batch that is larger stays where it is, and slices read the rows they need. A smaller one is put into memory: a window of a
-** clip costs a system call for each of its lines, too much to pay in every round of every phase. */
-enum { SMALL_BATCH = 16 << 20 };
-
 typedef struct trainer {
     cak_experiment *x;
     cak_diag *d;
@@ -101,11 +97,8 @@ static void stream_port(const trainer *t, int number)
 
 static void open_batches(trainer *t)
 {
-    int64_t bytes = 0;
-    int n = t->x->loader.n_ports;
-    for (int k = 0; k < n; k++) bytes += t->x->batch[0] * row_size(t, k) * (int64_t)sizeof(real);
-    t->streamed = bytes > SMALL_BATCH;
-    for (int k = 0; k < n && t->streamed; k++) stream_port(t, k);
+    t->streamed = cak_experiment_streams(t->x);
+    for (int k = 0; k < t->x->loader.n_ports && t->streamed; k++) stream_port(t, k);
 }
 
 /* One row into memory; a copy where another port has it. */
