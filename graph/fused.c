@@ -1,25 +1,13 @@
 /* Running a unit of fused values: a tape of maps and sums over blocks that stay in the first-level cache. */
+#include "graph/fused.h"
+
 #include <string.h>
 
-#include "graph/fuse.h"
-#include "graph/sweep.h"
+#include "nodes/kernels/isa.h"
 
 extern const cak_node cak_node_reduce_sum;
 
 enum { ALIGN = 64 };
-
-typedef struct slot { /* where a block of a value is found */
-    int id;           /* index of its memory; -1: a block of the thread's scratch, as are operands that are laid out */
-    int block;        /* number of that block; -1: none */
-    cak_operand operand;
-} slot;
-
-typedef struct step { /* y = map(in), or, without a map, a sum of in[0] */
-    const cak_node *node;
-    const void *attr;
-    int in[CAK_MAX_IN], n_in;
-    int y; /* slot, or number of the sum */
-} step;
 
 typedef struct total {
     int id;
@@ -31,10 +19,13 @@ struct cak_fused {
     cak_shape shape; /* of the sweep */
     bool sliced;     /* axis 0 has as many rows as the run has samples */
     int cut;
-    slot slot[CAK_FUSE_SLOTS];
+    cak_slot slot[CAK_FUSE_SLOTS];
     int n_operands, n_slots; /* operands come first */
-    step *code;
-    int n_code;
+    cak_step *step;
+    int n_steps;
+    cak_part *part;
+    int n_parts;
+    int64_t block; /* elements of a block: a chunk if all of the unit is on one tape */
     total *sum;
     int n_sums, n_blocks;
 };
@@ -82,7 +73,7 @@ static int find_slot(const opener *o, int id)
     return -1;
 }
 
-static int add_slot(opener *o, int id, slot s)
+static int add_slot(opener *o, int id, cak_slot s)
 {
     cak_fused *f = o->f;
     CAK_CHECK(f->n_slots < CAK_FUSE_SLOTS);
@@ -113,7 +104,7 @@ static void find_operands(opener *o)
             if (at >= 0) o->last_use[at] = i;
             if (at >= 0 || find_slot(o, id) >= 0) continue;
             shape[f->n_slots] = value(o->g, id)->shape;
-            add_slot(o, id, (slot){ id, -1, { 0 } });
+            add_slot(o, id, (cak_slot){ id, -1, { 0 }, -1 });
         }
     }
     f->n_operands = f->n_slots;
@@ -125,10 +116,10 @@ static void find_operands(opener *o)
 }
 
 /* The block of a value is free for the result of the step that reads it last: maps may work in place. */
-static void release_inputs(opener *o, int i, const step *s)
+static void release_inputs(opener *o, int i, const cak_step *s)
 {
     for (int k = 0; k < s->n_in; k++) {
-        const slot *in = &o->f->slot[s->in[k]];
+        const cak_slot *in = &o->f->slot[s->in[k]];
         int at = position(o->u, o->of_slot[s->in[k]]);
         if (at >= 0 && o->last_use[at] == i && in->block >= 0) o->busy[in->block] = false;
     }
@@ -139,8 +130,8 @@ static void add_step(opener *o, int i)
     cak_fused *f = o->f;
     int id = o->u->id[i];
     const cak_value *v = value(o->g, id);
-    step *s = &f->code[f->n_code++];
-    *s = (step){ .node = v->node, .attr = v->attr, .n_in = v->n_in };
+    cak_step *s = &f->step[f->n_steps++];
+    *s = (cak_step){ .node = v->node, .attr = v->attr, .n_in = v->n_in };
     for (int k = 0; k < v->n_in; k++) {
         s->in[k] = find_slot(o, same_as(o->g, v->in[k].id));
         CAK_CHECK(s->in[k] >= 0);
@@ -153,7 +144,32 @@ static void add_step(opener *o, int i)
         return;
     }
     CAK_CHECK(cak_shape_equal(&v->shape, &f->shape));
-    s->y = add_slot(o, id, o->stored[id] ? (slot){ id, -1, { 0 } } : (slot){ -1, take_block(o), { 0 } });
+    s->y = add_slot(o, id, o->stored[id] ? (cak_slot){ id, -1, { 0 }, -1 } : (cak_slot){ -1, take_block(o), { 0 }, -1 });
+}
+
+/* All on one tape, and no operand is laid out again and again? */
+static bool is_whole(const cak_fused *f)
+{
+    for (int i = 0; i < f->n_steps; i++)
+        if (!cak_fused_on_tape(&f->step[i])) return false;
+    for (int k = 0; k < f->n_operands; k++) {
+        const cak_operand *o = &f->slot[k].operand;
+        if (o->kind >= CAK_OPERAND_PERIODIC && !cak_fused_again(o)) return false;
+    }
+    return true;
+}
+
+/* The values of a tape that lie in the scratch are read before the next tile comes: one tile is enough for them. */
+static void find_parts(cak_arena *a, cak_fused *f)
+{
+    bool whole = is_whole(f);
+    f->block = whole ? CAK_SUM_CHUNK : CAK_SWEEP_BLOCK;
+    for (int k = 0; k < f->n_slots; k++) {
+        cak_slot *s = &f->slot[k];
+        if (s->operand.kind == CAK_OPERAND_CONSTANT || (whole && s->block >= 0)) s->move = 0;
+    }
+    f->part = cak_arena_alloc(a, (size_t)f->n_steps * sizeof *f->part);
+    f->n_parts = cak_fused_parts(a, f->step, f->n_steps, f->slot, f->part);
 }
 
 cak_fused *cak_fused_open(cak_arena *a, const cak_graph *g, const cak_unit *u, const bool *stored)
@@ -163,11 +179,12 @@ cak_fused *cak_fused_open(cak_arena *a, const cak_graph *g, const cak_unit *u, c
     opener o = { .a = a, .g = g, .u = u, .stored = stored, .f = f };
     CAK_CHECK(u->n <= CAK_FUSE_VALUES);
     *f = (cak_fused){ .g = g, .shape = any->shape, .sliced = any->rows == CAK_ROWS_SAMPLE };
-    f->code = cak_arena_alloc(a, (size_t)u->n * sizeof *f->code);
+    f->step = cak_arena_alloc(a, (size_t)u->n * sizeof *f->step);
     f->sum = cak_arena_alloc(a, (size_t)u->n * sizeof *f->sum);
     find_operands(&o);
     f->n_sums = 0; /* counted again as they are added */
     for (int i = 0; i < u->n; i++) add_step(&o, i);
+    find_parts(a, f);
     return f;
 }
 
@@ -212,41 +229,51 @@ static void find_rows(chunk *c, int64_t row)
 {
     const cak_fused *f = c->r->f;
     for (int k = 0; k < f->n_slots; k++) {
-        const slot *s = &f->slot[k];
+        const cak_slot *s = &f->slot[k];
         if (s->id < 0) continue;
         int64_t offset = k < f->n_operands ? cak_operand_offset(&s->operand, &c->r->sweep, row) : row * c->r->sweep.row;
         c->row[k] = c->r->data[s->id] + offset;
     }
 }
 
-/* Pointer and step of each slot for the block at `at`. */
-static void find_block(const chunk *c, int64_t at, int64_t n, real **x, int *move)
+/* Where each slot lies for the block at `at`. */
+static void find_block(const chunk *c, int64_t at, int64_t n, real **x)
 {
     const cak_fused *f = c->r->f;
     for (int k = 0; k < f->n_slots; k++) {
-        const slot *s = &f->slot[k];
-        cak_operand_kind kind = k < f->n_operands ? s->operand.kind : CAK_OPERAND_DENSE;
-        move[k] = kind != CAK_OPERAND_CONSTANT;
-        x[k] = s->block < 0 ? (real *)c->row[k] + at * move[k] : c->block + s->block * CAK_SWEEP_BLOCK;
-        if (kind >= CAK_OPERAND_PERIODIC && (at == c->from || !cak_operand_stays(&s->operand)))
-            cak_operand_lay(&s->operand, &c->r->sweep, c->row[k], at, n, x[k]);
+        const cak_slot *s = &f->slot[k];
+        x[k] = s->block < 0 ? (real *)c->row[k] + (at & s->move) : c->block + s->block * CAK_SWEEP_BLOCK;
+        if (s->operand.kind >= CAK_OPERAND_PERIODIC && (at == c->from || !cak_operand_stays(&s->operand)))
+            cak_operand_lay(&s->operand, &c->r->sweep, c->row[k], at, cak_min64(n, CAK_SWEEP_BLOCK), x[k]);
+    }
+}
+
+/* n elements from element `at` of the block, value by value. */
+static void run_steps(const chunk *c, const cak_part *p, real *const *x, int64_t at, int64_t n)
+{
+    const cak_slot *slot = c->r->f->slot;
+    const real *in[CAK_MAX_IN];
+    int in_step[CAK_MAX_IN];
+    for (const cak_step *s = c->r->f->step + p->first; s < c->r->f->step + p->first + p->n; s++) {
+        for (int k = 0; k < s->n_in; k++) {
+            in[k] = x[s->in[k]] + (at & slot[s->in[k]].move);
+            in_step[k] = slot[s->in[k]].operand.kind != CAK_OPERAND_CONSTANT;
+        }
+        if (s->node->map) s->node->map(s->attr, in, in_step, x[s->y] + (at & slot[s->y].move), n);
+        else cak_sum_lanes(in[0], n, c->lanes + s->y * CAK_SUM_LANES);
     }
 }
 
 static void run_block(const chunk *c, int64_t at, int64_t n)
 {
+    static cak_tape_run *const run_tape[CAK_ISAS] = { cak_tape_generic, cak_tape_avx2, cak_tape_avx512 };
     const cak_fused *f = c->r->f;
     real *x[CAK_FUSE_SLOTS];
-    const real *in[CAK_MAX_IN];
-    int move[CAK_FUSE_SLOTS], in_step[CAK_MAX_IN];
-    find_block(c, at, n, x, move);
-    for (const step *s = f->code; s < f->code + f->n_code; s++) {
-        for (int k = 0; k < s->n_in; k++) {
-            in[k] = x[s->in[k]];
-            in_step[k] = move[s->in[k]];
-        }
-        if (s->node->map) s->node->map(s->attr, in, in_step, x[s->y], n);
-        else cak_sum_lanes(in[0], n, c->lanes + s->y * CAK_SUM_LANES);
+    find_block(c, at, n, x);
+    for (const cak_part *p = f->part; p < f->part + f->n_parts; p++) {
+        int64_t done = 0;
+        if (p->tape) done = run_tape[cak_isa_level()](p->tape, &(cak_tape_data){ x, c->lanes }, n);
+        if (done < n) run_steps(c, p, x, done, n - done);
     }
 }
 
@@ -254,12 +281,12 @@ static void run_chunk(const running *r, int64_t item)
 {
     const cak_sweep *s = &r->sweep;
     chunk c = { .r = r, .from = item % s->chunks * CAK_SUM_CHUNK };
-    int64_t end = cak_min64(c.from + CAK_SUM_CHUNK, s->row);
+    int64_t end = cak_min64(c.from + CAK_SUM_CHUNK, s->row), block = r->f->block;
     c.block = r->blocks + cak_thread() * r->f->n_blocks * (int64_t)CAK_SWEEP_BLOCK;
     c.lanes = r->lanes + item * r->f->n_sums * CAK_SUM_LANES;
     memset(c.lanes, 0, (size_t)r->f->n_sums * CAK_SUM_LANES * sizeof *c.lanes);
     find_rows(&c, item / s->chunks);
-    for (int64_t at = c.from; at < end; at += CAK_SWEEP_BLOCK) run_block(&c, at, cak_min64(CAK_SWEEP_BLOCK, end - at));
+    for (int64_t at = c.from; at < end; at += block) run_block(&c, at, cak_min64(block, end - at));
 }
 
 static void finish_sum(const running *r, int k)
