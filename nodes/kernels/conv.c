@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "nodes/kernels/conv_small.h"
 #include "nodes/kernels/conv_taps.h"
 #include "nodes/kernels/gemm.h"
 
@@ -214,12 +215,21 @@ static void run_loop(loop *l, int64_t k, void *scratch)
     CAK_PARALLEL_FOR (s, (n + l->strip - 1) / l->strip, n * l->rows * k) run_strip(l, s);
 }
 
-size_t cak_conv_scratch(const cak_shape *w) { return loop_scratch(w->dim[0], w->dim[1] * w->dim[2] * w->dim[3], 1); }
+size_t cak_conv_scratch(const cak_shape *w)
+{
+    size_t loops = loop_scratch(w->dim[0], w->dim[1] * w->dim[2] * w->dim[3], 1);
+    size_t small = cak_small_channels(w) ? cak_small_scratch(w) : 0;
+    return small > loops ? small : loops;
+}
 
 void cak_conv_forward(const cak_conv_attr *a, const cak_shape *xs, const cak_shape *ws, const cak_shape *ys, const real *x,
                       const real *w, real *y, void *scratch)
 {
     const int64_t *k = ws->dim;
+    if (cak_small_takes(a, xs, ws, ys)) {
+        cak_small_forward(a, xs, ws, ys, x, w, y, scratch);
+        return;
+    }
     loop l = { .phases = 1,
                .v_phases = 1,
                .h_phases = 1,

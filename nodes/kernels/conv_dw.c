@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "nodes/kernels/conv.h"
+#include "nodes/kernels/conv_small.h"
 #include "nodes/kernels/conv_taps.h"
 #include "nodes/kernels/gemm.h"
 
@@ -45,7 +46,10 @@ size_t cak_conv_dw_scratch(const cak_shape *w, const cak_shape *y)
     job j = { 0 };
     cut(&j, w, y);
     int64_t size = j.rows * j.ldc;
-    return (size_t)size * sizeof(double) + (size_t)(size * j.wave * j.chunks + thread_reals(&j) * cak_threads()) * sizeof(real);
+    size_t panels =
+        (size_t)size * sizeof(double) + (size_t)(size * j.wave * j.chunks + thread_reals(&j) * cak_threads()) * sizeof(real);
+    size_t small = cak_small_channels(w) ? cak_small_dw_scratch(w, y) : 0;
+    return small > panels ? small : panels;
 }
 
 /* gy, pixels first: tiles of [pixel][row]. */
@@ -153,6 +157,10 @@ static void fold(const job *j, int64_t samples)
 void cak_conv_dw(const cak_conv_attr *a, const cak_shape *xs, const cak_shape *ws, const cak_shape *ys, const real *x,
                  const real *gy, real *gw, void *scratch)
 {
+    if (cak_small_takes(a, xs, ws, ys)) {
+        cak_small_dw(a, xs, ws, ys, x, gy, gw, scratch);
+        return;
+    }
     job j = { .x = x, .gy = gy, .isa = cak_isa_get() };
     j.v = cak_forward_taps(a, xs->dim[2], ws->dim[2], ys->dim[2]);
     j.h = cak_forward_taps(a, xs->dim[3], ws->dim[3], ys->dim[3]);

@@ -1,7 +1,8 @@
-/* conv2d_dx: the choice between phases and, for few input channels, products first and sums of shifted products after. */
+/* conv2d_dx: the choice between the ways and, for few input channels, products first and sums of shifted products after. */
 #include <string.h>
 
 #include "nodes/kernels/conv.h"
+#include "nodes/kernels/conv_small.h"
 #include "nodes/kernels/conv_taps.h"
 #include "nodes/kernels/gemm.h"
 
@@ -108,6 +109,7 @@ static bool is_few(const cak_shape *w) { return w->dim[1] < FEW; }
 
 size_t cak_conv_dx_scratch(const cak_conv_attr *a, const cak_shape *x, const cak_shape *w, const cak_shape *y)
 {
+    if (cak_small_takes(a, x, w, y)) return cak_small_scratch(w);
     if (!is_few(w)) return cak_conv_phases_scratch(a, w);
     bands d = make_bands(a, x, w, y);
     return (size_t)(cak_round_up(taps(&d) * d.outputs, CAK_GEMM_STEP) + thread_reals(&d) * cak_threads()) * sizeof(real);
@@ -116,6 +118,10 @@ size_t cak_conv_dx_scratch(const cak_conv_attr *a, const cak_shape *x, const cak
 void cak_conv_dx(const cak_conv_attr *a, const cak_shape *xs, const cak_shape *ws, const cak_shape *ys, const real *gy,
                  const real *w, real *gx, void *scratch)
 {
+    if (cak_small_takes(a, xs, ws, ys)) {
+        cak_small_dx(a, xs, ws, ys, gy, w, gx, scratch);
+        return;
+    }
     if (!is_few(ws)) {
         cak_conv_phases(a, xs, ws, ys, gy, w, gx, scratch);
         return;
