@@ -11,28 +11,30 @@
 static const int teams[] = { 2, 4, 16, 64 };
 enum { TEAMS = sizeof teams / sizeof *teams };
 enum { ORDINARY, SPECIAL, KINDS }; /* samples */
-enum { FEW, MORE, RUNS };          /* two batches that differ by one slice */
+
+/* Part of a step that is run once, once for each slice, or stands for the same part of another slice. */
+typedef enum part { ONCE, SLICE, AGAIN } part;
 
 typedef struct loop {
-    int64_t items;
-    bool spread;    /* large enough for several threads */
-    double seconds; /* on one thread, of the shortest run */
+    int64_t items, work;
+    double seconds, before; /* on one thread: of the loop, and since the loop before it; of the shortest runs */
+    part part;
 } loop;
 
 typedef struct record { /* of a step */
     loop *loop;
     int n, cap;
-    double rest; /* seconds between the loops, of the shortest run */
+    double after; /* seconds behind the last loop */
 } record;
 
 typedef struct balance {
-    bench_plan whole, part[KINDS][RUNS];
-    bench_step step[KINDS][RUNS];
-    record record[KINDS][RUNS];
-    cak_plan_info info[TEAMS];
+    bench_plan whole, some[KINDS]; /* some: a batch of one kind */
+    bench_step step[KINDS];
+    record record[KINDS];
+    cak_plan_info info, on[TEAMS];
     int kinds, opened;
-    int64_t rows, samples[KINDS]; /* of a slice; of the whole batch */
-    double work[KINDS];           /* operations of a slice */
+    int64_t samples[KINDS];
+    double work[KINDS]; /* operations of a slice */
 } balance;
 
 /* ---- recording the loops of a step ---- */
@@ -41,66 +43,89 @@ static struct watcher {
     cak_arena *arena;
     record *to;
     int at, depth;
-    double began, loops; /* seconds */
+    double began, ended;
 } watcher;
+
+static void add_loop(struct watcher *w, int64_t items, int64_t work)
+{
+    record *r = w->to;
+    r->loop = cak_arena_grow(w->arena, r->loop, &r->cap, r->n + 1, sizeof *r->loop);
+    r->loop[r->n++] = (loop){ .items = items, .work = work, .seconds = INFINITY, .before = INFINITY };
+}
 
 static void watch_loop(int64_t items, int64_t work, bool begins)
 {
     struct watcher *w = &watcher;
     double now = bench_cpu_time();
-    if (begins) {
-        if (w->depth++ == 0) w->began = now;
-        return;
-    }
-    if (--w->depth) return; /* a loop in a loop is part of it */
-    record *r = w->to;
-    if (w->at == r->n) {
-        r->loop = cak_arena_grow(w->arena, r->loop, &r->cap, r->n + 1, sizeof *r->loop);
-        r->loop[r->n++] = (loop){ items, work >= CAK_SMALL, INFINITY };
-    }
-    loop *l = &r->loop[w->at++];
-    CAK_CHECK(l->items == items); /* a step has the same loops each time */
+    if (begins && w->depth++ == 0) w->began = now;
+    if (begins || --w->depth) return; /* a loop in a loop is part of it */
+    if (w->at == w->to->n) add_loop(w, items, work);
+    loop *l = &w->to->loop[w->at++];
+    CAK_CHECK(l->items == items && l->work == work); /* a step has the same loops each time */
     l->seconds = fmin(l->seconds, now - w->began);
-    w->loops += now - w->began;
+    l->before = fmin(l->before, w->began - w->ended);
+    w->ended = now;
 }
 
 static void record_step(bench_step *s, record *r, cak_arena *a)
 {
-    watcher = (struct watcher){ .arena = a, .to = r };
+    watcher = (struct watcher){ .arena = a, .to = r, .ended = bench_cpu_time() };
+    bool first = r->n == 0;
     cak_loop_watched = watch_loop;
-    double start = bench_cpu_time();
     bench_step_run(s);
-    double rest = bench_cpu_time() - start - watcher.loops;
     cak_loop_watched = NULL;
-    r->rest = r->rest > 0 ? fmin(r->rest, rest) : rest;
+    double after = bench_cpu_time() - watcher.ended;
+    r->after = first ? after : fmin(r->after, after);
+}
+
+/* ---- finding the slices: what comes so many times, one after the other ---- */
+
+static bool repeats(const record *r, int at, int period, int times)
+{
+    for (int i = at; i < at + period * times; i++) {
+        const loop *l = &r->loop[i], *next = i < at + period * (times - 1) ? l + period : l;
+        if (l->part != ONCE || l->items != next->items || l->work != next->work) return false;
+    }
+    return true;
+}
+
+/* One of them stays, with the shortest times of all. */
+static void fold_slices(record *r, int at, int period, int times)
+{
+    for (int i = at; i < at + period * times; i++) {
+        loop *l = &r->loop[i], *first = &r->loop[at + (i - at) % period];
+        first->seconds = fmin(first->seconds, l->seconds);
+        first->before = fmin(first->before, l->before);
+        l->part = l == first ? SLICE : AGAIN;
+    }
+}
+
+/* Of one round: the longest part of the step that repeats. */
+static void find_slices(record *r, int times)
+{
+    for (int period = r->n / times; period > 0; period--)
+        for (int at = 0; at + period * times <= r->n; at++)
+            if (repeats(r, at, period, times)) {
+                fold_slices(r, at, period, times);
+                return;
+            }
 }
 
 /* ---- a model of more threads: a loop lasts as long as the thread with most items, what is no loop runs on one ---- */
 
-static double seconds_on(const record *r, int threads)
+static double seconds_on(const record *r, part which, int threads)
 {
-    double sum = r->rest;
+    double sum = which == ONCE ? r->after : 0;
     for (int i = 0; i < r->n; i++) {
-        int64_t n = r->loop[i].items, longest = (n + threads - 1) / threads;
-        sum += r->loop[i].seconds * (r->loop[i].spread && n ? (double)longest / (double)n : 1);
+        const loop *l = &r->loop[i];
+        int64_t longest = (l->items + threads - 1) / threads;
+        bool spread = l->work >= CAK_SMALL && l->items > 0;
+        if (l->part == which) sum += l->before + l->seconds * (spread ? (double)longest / (double)l->items : 1);
     }
     return sum;
 }
 
-/* What one slice more adds. */
-static double slice_seconds(const balance *b, int kind, int threads)
-{
-    return fmax(0, seconds_on(&b->record[kind][MORE], threads) - seconds_on(&b->record[kind][FEW], threads));
-}
-
-static int64_t slices_of(const balance *b, int kind) { return (b->samples[kind] + b->rows - 1) / b->rows; }
-
-/* What is done once for the batch. */
-static double outside_seconds(const balance *b, int threads)
-{
-    double few = (double)(b->part[ORDINARY][FEW].batch / b->rows);
-    return fmax(0, seconds_on(&b->record[ORDINARY][FEW], threads) - few * slice_seconds(b, ORDINARY, threads));
-}
+static int64_t slices_of(const balance *b, int kind) { return (b->samples[kind] + b->info.rows - 1) / b->info.rows; }
 
 /* Slices run side by side in waves, ordinary samples first; a wave lasts as long as its longest slice. A slice costs shared[kind], or
 ** alone[kind] where no other runs beside it and it has all threads. */
@@ -113,9 +138,9 @@ static double waves(const balance *b, int slots, const double *shared, const dou
         double longest = 0;
         for (int64_t i = from; i < end; i++) {
             int kind = i < first ? ORDINARY : SPECIAL;
-            int64_t left = b->samples[kind] - (kind == SPECIAL ? i - first : i) * b->rows;
+            int64_t left = b->samples[kind] - (kind == SPECIAL ? i - first : i) * b->info.rows;
             double cost = end - from == 1 ? alone[kind] : shared[kind];
-            longest = fmax(longest, cost * (double)cak_min64(b->rows, left) / (double)b->rows);
+            longest = fmax(longest, cost * (double)cak_min64(b->info.rows, left) / (double)b->info.rows);
         }
         sum += longest;
     }
@@ -126,21 +151,21 @@ static double waves(const balance *b, int slots, const double *shared, const dou
 static double total(const balance *b, const double *cost)
 {
     double sum = 0;
-    for (int k = 0; k < b->kinds; k++) sum += cost[k] * (double)b->samples[k] / (double)b->rows;
+    for (int k = 0; k < b->kinds; k++) sum += cost[k] * (double)b->samples[k] / (double)b->info.rows;
     return sum;
 }
 
 static void count_team(bench_run *r, const balance *b, int i)
 {
-    const int threads = teams[i], slots = b->info[i].slots, team = b->info[i].threads;
+    const int threads = teams[i], slots = b->on[i].slots, team = b->on[i].threads;
     double one[KINDS] = { 0 }, shared[KINDS] = { 0 }, alone[KINDS] = { 0 }, counted[KINDS] = { 0 };
     for (int k = 0; k < b->kinds; k++) {
-        one[k] = slice_seconds(b, k, 1);
-        shared[k] = slice_seconds(b, k, team);
-        alone[k] = slice_seconds(b, k, threads);
+        one[k] = seconds_on(&b->record[k], SLICE, 1);
+        shared[k] = seconds_on(&b->record[k], SLICE, team);
+        alone[k] = seconds_on(&b->record[k], SLICE, threads);
         counted[k] = b->work[k] * team / threads;
     }
-    double outside = outside_seconds(b, threads), all = outside + waves(b, slots, shared, alone);
+    double outside = seconds_on(&b->record[0], ONCE, threads), all = outside + waves(b, slots, shared, alone);
     const struct {
         const char *name;
         double value;
@@ -150,7 +175,7 @@ static void count_team(bench_run *r, const balance *b, int i)
         { "waves", total(b, b->work) * team / threads / waves(b, slots, b->work, counted) },
         { "inside", total(b, one) / (team * total(b, shared)) },
         { "outside", outside / all },
-        { "speedup", (outside_seconds(b, 1) + total(b, one)) / all },
+        { "speedup", (seconds_on(&b->record[0], ONCE, 1) + total(b, one)) / all },
     };
     char group[16];
     snprintf(group, sizeof group, "%d_threads", threads);
@@ -167,38 +192,35 @@ static bool plan_whole(bench_run *r, balance *b)
     bool ok = bench_step_build(&s, r->o, r->arena);
     for (int i = 0; ok && i < s.x->n_phases; i++)
         if (bench_step_runs(&b->whole, &s.x->phase[i])) p = s.x->phase[i].step[0].program;
-    ok = p && cak_program_info(p).rounds > 0;
-    for (int i = 0; ok && i < TEAMS; i++) b->info[i] = cak_program_info_on(p, teams[i]);
+    if (p) b->info = cak_program_info(p);
+    ok = b->info.rounds > 0;
+    for (int i = 0; ok && i < TEAMS; i++) b->on[i] = cak_program_info_on(p, teams[i]);
     if (ok) {
-        b->rows = cak_program_info(p).rows;
-        double outside = cak_program_work(p, 0, 0);
-        b->work[ORDINARY] = cak_program_work(p, b->rows, 0) - outside;
-        b->work[SPECIAL] = cak_program_work(p, 0, b->rows) - outside;
+        double once = cak_program_work(p, 0, 0);
+        b->work[ORDINARY] = cak_program_work(p, b->info.rows, 0) - once;
+        b->work[SPECIAL] = cak_program_work(p, 0, b->info.rows) - once;
     } else fprintf(stderr, "bench: error: the experiment has no phase '%s' that takes the batch in slices\n", b->whole.phase);
     bench_step_close(&s);
     return ok;
 }
 
-/* Batches that the planner cuts into slices as it does the whole one. */
-static bool open_parts(bench_run *r, balance *b)
+/* Few slices, which are as large as those of the whole batch. */
+static bool open_kind(bench_run *r, balance *b, int kind)
 {
-    int64_t few = b->rows > 1 ? 4 * b->rows : 1;
-    for (; b->opened < b->kinds * RUNS; b->opened++) {
-        int kind = b->opened / RUNS, which = b->opened % RUNS;
-        bench_plan *p = &b->part[kind][which];
-        bench_step *s = &b->step[kind][which];
-        *p = b->whole;
-        p->batch = few + (which == MORE ? b->rows : 0);
-        p->every = kind == SPECIAL ? 1 : 0;
-        s->p = p;
-        if (!bench_step_build(s, r->o, r->arena) || !bench_step_ready(s, r->o, r->arena)) return b->opened++, false;
-        for (int i = 0; i < s->x->n_phases; i++) {
-            const cak_phase *phase = &s->x->phase[i];
-            if (!bench_step_runs(p, phase)) continue;
-            CAK_CHECK(cak_max64(1, cak_program_info(phase->step[0].program).rows) == b->rows);
-            r->executed += bench_step_executed(s, phase);
-            r->effective += bench_step_torch(s, phase);
-        }
+    bench_plan *p = &b->some[kind];
+    bench_step *s = &b->step[kind];
+    *p = b->whole;
+    p->batch = b->info.rows > 1 ? 4 * b->info.rows : 3;
+    p->every = kind == SPECIAL ? 1 : 0;
+    s->p = p;
+    b->opened++;
+    if (!bench_step_build(s, r->o, r->arena) || !bench_step_ready(s, r->o, r->arena)) return false;
+    for (int i = 0; i < s->x->n_phases; i++) {
+        const cak_phase *phase = &s->x->phase[i];
+        if (!bench_step_runs(p, phase)) continue;
+        CAK_CHECK(cak_program_info(phase->step[0].program).rows == b->info.rows);
+        r->executed += bench_step_executed(s, phase);
+        r->effective += bench_step_torch(s, phase);
     }
     return true;
 }
@@ -210,24 +232,29 @@ static bool balance_open(bench_run *r, const void *arg)
     b->samples[SPECIAL] = bench_identities(&b->whole);
     b->samples[ORDINARY] = b->whole.batch - b->samples[SPECIAL];
     b->kinds = b->samples[SPECIAL] ? KINDS : 1;
-    return plan_whole(r, b) && open_parts(r, b);
+    bool ok = plan_whole(r, b);
+    for (int k = 0; k < b->kinds && ok; k++) ok = open_kind(r, b, k);
+    return ok;
 }
 
 static void balance_run(bench_run *r)
 {
     balance *b = r->state;
-    for (int i = 0; i < b->opened; i++) record_step(&b->step[i / RUNS][i % RUNS], &b->record[i / RUNS][i % RUNS], r->arena);
+    for (int k = 0; k < b->kinds; k++) record_step(&b->step[k], &b->record[k], r->arena);
 }
 
 static void balance_close(bench_run *r)
 {
     balance *b = r->state;
-    if (b->record[0][0].n) {
-        bench_count(r, "samples_of_a_slice", (double)b->rows);
+    bool ran = b->record[0].n > 0;
+    for (int k = 0; k < b->kinds && ran; k++)
+        for (int round = 0; round < b->info.rounds; round++) find_slices(&b->record[k], (int)(b->some[k].batch / b->info.rows));
+    if (ran) {
+        bench_count(r, "samples_of_a_slice", (double)b->info.rows);
         bench_count(r, "special_work", b->work[SPECIAL] / b->work[ORDINARY]);
         for (int i = 0; i < TEAMS; i++) count_team(r, b, i);
     }
-    for (int i = 0; i < b->opened; i++) bench_step_close(&b->step[i / RUNS][i % RUNS]);
+    for (int k = 0; k < b->opened; k++) bench_step_close(&b->step[k]);
 }
 
 void bench_add_balance(bench_list *l)
