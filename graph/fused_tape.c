@@ -30,9 +30,11 @@ typedef struct writer {
     const cak_step *step;
     const cak_slot *slot;
     int readers[CAK_FUSE_SLOTS];                 /* by slot: inputs of steps of the unit */
+    bool own[CAK_FUSE_SLOTS];                    /* by slot: a value of the unit */
     bool read[CAK_FUSE_SLOTS];                   /* by slot: as an operand, from its block */
+    bool ahead[CAK_FUSE_SLOTS];                  /* by slot: the tape fetches it ahead */
     int now;                                     /* slot in the accumulator; -1: none */
-    cak_tape_step code[3 * CAK_FUSE_VALUES + 1]; /* load, compute, store; the end */
+    cak_tape_step code[5 * CAK_FUSE_VALUES + 1]; /* fetch, load, fetch, compute, store; the end */
     int n;
 } writer;
 
@@ -48,6 +50,8 @@ static void put_operand(writer *w, cak_tape_op op, int slot)
     const cak_operand *o = &w->slot[slot].operand;
     cak_tape_kind kind = o->kind == CAK_OPERAND_CONSTANT ? CAK_TAPE_SAME : cak_fused_again(o) ? CAK_TAPE_AGAIN : CAK_TAPE_EACH;
     w->read[slot] = true;
+    if (o->kind == CAK_OPERAND_DENSE && !w->own[slot] && !w->ahead[slot]) put(w, CAK_TAPE_AHEAD, slot, NULL);
+    w->ahead[slot] = true;
     put(w, op + kind, slot, NULL);
 }
 
@@ -80,6 +84,7 @@ static void write_tape(writer *w, const cak_part *p)
 {
     w->n = 0;
     w->now = -1;
+    memset(w->ahead, 0, sizeof w->ahead);
     for (int i = p->first; i < p->first + p->n; i++) {
         const cak_step *s = &w->step[i];
         if (is_leaky(w, s, p->first + p->n - i)) {
@@ -114,8 +119,10 @@ int cak_fused_parts(cak_arena *a, const cak_step *step, int n, const cak_slot *s
 {
     writer w = { .step = step, .slot = slot };
     int parts = cut(step, n, part);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        if (step[i].node->map) w.own[step[i].y] = true;
         for (int k = 0; k < step[i].n_in; k++) w.readers[step[i].in[k]]++;
+    }
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < parts; i++) {
             if (!cak_fused_on_tape(&step[part[i].first])) {

@@ -7,7 +7,7 @@
 
 #include "nodes/kernels/gemm.h"
 
-enum { CAK_TAPE_LANES = 16, CAK_TAPE_VECTORS = 8, CAK_TAPE_MOST = 64 * CAK_TAPE_VECTORS / sizeof(real) /* elements of a tile */ };
+enum { CAK_TAPE_LANES = 16, CAK_TAPE_VECTORS = 8 };
 
 typedef enum cak_tape_kind {                 /* how an instruction reads its operand */
                              CAK_TAPE_EACH,  /* element by element */
@@ -23,6 +23,7 @@ typedef enum cak_tape_op { /* a: the accumulator, x: the operand; those that rea
                            CAK_TAPE_FROM = CAK_TAPE_SUB + CAK_TAPE_KINDS,  /* a = x - a */
                            CAK_TAPE_MUL = CAK_TAPE_FROM + CAK_TAPE_KINDS,  /* a = a * x */
                            CAK_TAPE_STORE = CAK_TAPE_MUL + CAK_TAPE_KINDS, /* x = a */
+                           CAK_TAPE_AHEAD,                                 /* x of a later tile comes into the cache */
                            CAK_TAPE_NEG,                                   /* a = -a */
                            CAK_TAPE_SQUARE,                                /* a = a * a */
                            CAK_TAPE_MASK,                                  /* a = a > 0 ? 1 : slope */

@@ -4,7 +4,9 @@
 enum {
     WIDTH = VECTOR_BYTES / sizeof(real),
     TILE = WIDTH * CAK_TAPE_VECTORS,
-    PARTS = CAK_TAPE_LANES / WIDTH /* vectors of the lanes */
+    PARTS = CAK_TAPE_LANES / WIDTH, /* vectors of the lanes */
+    AHEAD = 1024,                   /* bytes */
+    LINE = 64
 };
 #ifdef CAK_DOUBLE
 typedef int64_t bits;
@@ -97,6 +99,14 @@ static void store_op(PARAMS)
     NEXT;
 }
 
+/* A tile takes so little of each stream that the processor does not see in time where the streams go. */
+static void ahead_op(PARAMS)
+{
+    const char *x = (const char *)place(s, t, at) + AHEAD;
+    for (size_t k = 0; k < TILE * sizeof(real); k += LINE) __builtin_prefetch(x + k);
+    NEXT;
+}
+
 /* In the order of the elements: the sums of a lane are a chain. */
 static void sum_op(PARAMS)
 {
@@ -118,9 +128,10 @@ static void end_op(PARAMS)
 #define KINDS(OP, name) \
     [OP + CAK_TAPE_EACH] = name##_each, [OP + CAK_TAPE_SAME] = name##_same, [OP + CAK_TAPE_AGAIN] = name##_again
 static instruction *const ops[CAK_TAPE_OPS] = {
-    KINDS(CAK_TAPE_LOAD, load), KINDS(CAK_TAPE_ADD, add),    KINDS(CAK_TAPE_SUB, sub), KINDS(CAK_TAPE_FROM, from),
-    KINDS(CAK_TAPE_MUL, mul),   [CAK_TAPE_STORE] = store_op, [CAK_TAPE_NEG] = neg_op,  [CAK_TAPE_SQUARE] = square_op,
-    [CAK_TAPE_MASK] = mask_op,  [CAK_TAPE_LEAKY] = leaky_op, [CAK_TAPE_SUM] = sum_op,  [CAK_TAPE_END] = end_op,
+    KINDS(CAK_TAPE_LOAD, load),    KINDS(CAK_TAPE_ADD, add),    KINDS(CAK_TAPE_SUB, sub),    KINDS(CAK_TAPE_FROM, from),
+    KINDS(CAK_TAPE_MUL, mul),      [CAK_TAPE_STORE] = store_op, [CAK_TAPE_AHEAD] = ahead_op, [CAK_TAPE_NEG] = neg_op,
+    [CAK_TAPE_SQUARE] = square_op, [CAK_TAPE_MASK] = mask_op,   [CAK_TAPE_LEAKY] = leaky_op, [CAK_TAPE_SUM] = sum_op,
+    [CAK_TAPE_END] = end_op,
 };
 
 int64_t RUN(const cak_tape_step *code, const cak_tape_data *t, int64_t n)
