@@ -21,15 +21,7 @@ enum {
     MAX_DEPS = CAK_FUSE_SLOTS - CAK_FUSE_VALUES
 };
 
-extern const cak_node cak_node_add, cak_node_sub, cak_node_mul, cak_node_div, cak_node_neg, cak_node_square, cak_node_abs,
-    cak_node_sign, cak_node_less, cak_node_maximum, cak_node_minimum, cak_node_leaky_mask, cak_node_clip, cak_node_clip_mask,
-    cak_node_expand, cak_node_reduce_sum;
-
-/* Nodes that cost less than reading their result from memory. */
-static const cak_node *const cheap[] = { &cak_node_add,  &cak_node_sub,       &cak_node_mul,     &cak_node_div,
-                                         &cak_node_neg,  &cak_node_square,    &cak_node_abs,     &cak_node_sign,
-                                         &cak_node_less, &cak_node_maximum,   &cak_node_minimum, &cak_node_leaky_mask,
-                                         &cak_node_clip, &cak_node_clip_mask, &cak_node_expand };
+extern const cak_node cak_node_expand, cak_node_reduce_sum;
 
 typedef struct list {
     int *v, n, cap;
@@ -138,13 +130,6 @@ static bool full_size(const fuser *f, int id, const cak_shape *s)
 
 /* ---- what is computed again ---- */
 
-static bool is_cheap(const cak_node *node)
-{
-    for (size_t i = 0; i < sizeof cheap / sizeof *cheap; i++)
-        if (cheap[i] == node) return true;
-    return false;
-}
-
 static bool add_read(fuser *f, int id, int in)
 {
     for (int i = 0; i < f->n_read[id]; i++)
@@ -158,7 +143,7 @@ static bool add_read(fuser *f, int id, int in)
 static bool count_reads(fuser *f, int id)
 {
     const cak_value *v = value(f, id);
-    bool few = is_cheap(v->node);
+    bool few = v->node->cheap || v->node == &cak_node_expand;
     f->steps[id] = 1;
     for (int k = 0; k < v->n_in; k++) {
         int in = f->same[v->in[k].id];

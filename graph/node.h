@@ -137,8 +137,9 @@ typedef struct cak_node {
     double (*flops)(const cak_site *s); /* floating-point operations; NULL: one for each element */
     /* Element-wise nodes: n elements, y[i] from in[k][i * step[k]] with steps 0 or 1; y may be one of the inputs. */
     void (*map)(const void *attr, const real *const *in, const int *step, real *y, int64_t n);
-    bool alias;                                         /* y is in[0] with another shape or name: no run, no memory */
-    bool in_place;                                      /* y[i] depends on in[k][i] alone, so y may take the place of an input */
+    bool alias;    /* y is in[0] with another shape or name: no run, no memory */
+    bool in_place; /* y[i] depends on in[k][i] alone, so y may take the place of an input */
+    bool cheap;    /* element-wise, and an element costs less than reading it from memory: it may be computed more than once */
     double (*fold)(const void *attr, const double *in); /* value for scalar constant inputs; NULL: not folded */
 
     /* A stage reads data from outside; see stage.h. */

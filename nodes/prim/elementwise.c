@@ -62,6 +62,7 @@ static bool binary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
                      .linear = lin,                                  \
                      .map = id##_map,                                \
                      .in_place = true,                               \
+                     .cheap = true,                                  \
                      .fold = id##_fold }
 
 #define RULE(id) static void id##_grad(cak_graph *g, const cak_site *s, cak_ref gy, cak_ref *gin)
@@ -107,8 +108,8 @@ static bool unary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
     return true;
 }
 
-/* UNARY(id, doc, formula, real expression in v, double expression in v, diff, rule, attribute table, its size); p: attributes */
-#define UNARY(id, text, form, expr, expr64, lin, difference, rule, rows, size)                              \
+/* UNARY(id, doc, formula, real and double expression in v, linear, diff, rule, cheap, attribute table, its size); p: attributes */
+#define UNARY(id, text, form, expr, expr64, lin, difference, rule, few, rows, size)                         \
     CAK_INLINE real id##_of(const real *p, real v)                                                          \
     {                                                                                                       \
         (void)p;                                                                                            \
@@ -144,6 +145,7 @@ static bool unary_shape(cak_graph *g, const cak_site *s, cak_shape *y)
                      .linear = lin,                                                                         \
                      .map = id##_map,                                                                       \
                      .in_place = true,                                                                      \
+                     .cheap = few,                                                                          \
                      .fold = id##_fold }
 
 RULE(neg) { (void)s, gin[0] = cak_neg(g, gy); }
@@ -182,34 +184,35 @@ static const cak_attr clip_attrs[] = {
     { .kind = CAK_END },
 };
 
-UNARY(neg, "negation", "y = -x", -v, -v, CAK_LINEAR_JOINT, CAK_DIFF_RULE, neg_grad, NULL, 0);
-UNARY(exp, "exponential", "y = exp(x)", CAK_MATH(exp)(v), exp(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, exp_grad, NULL, 0);
-UNARY(log, "natural logarithm", "y = log(x)", CAK_MATH(log)(v), log(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, log_grad, NULL, 0);
+UNARY(neg, "negation", "y = -x", -v, -v, CAK_LINEAR_JOINT, CAK_DIFF_RULE, neg_grad, true, NULL, 0);
+UNARY(exp, "exponential", "y = exp(x)", CAK_MATH(exp)(v), exp(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, exp_grad, false, NULL, 0);
+UNARY(log, "natural logarithm", "y = log(x)", CAK_MATH(log)(v), log(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, log_grad, false, NULL, 0);
 UNARY(log1p, "logarithm of 1 + x; torch.log1p", "y = log(1 + x)", CAK_MATH(log1p)(v), log1p(v), CAK_LINEAR_NOT, CAK_DIFF_RULE,
-      log1p_grad, NULL, 0);
+      log1p_grad, false, NULL, 0);
 UNARY(sqrt, "square root; its gradient at 0 is infinite", "y = sqrt(x)", CAK_MATH(sqrt)(v), sqrt(v), CAK_LINEAR_NOT,
-      CAK_DIFF_RULE, sqrt_grad, NULL, 0);
+      CAK_DIFF_RULE, sqrt_grad, false, NULL, 0);
 UNARY(rsqrt, "reciprocal square root; torch.rsqrt", "y = 1 / sqrt(x)", 1 / CAK_MATH(sqrt)(v), 1 / sqrt(v), CAK_LINEAR_NOT,
-      CAK_DIFF_RULE, rsqrt_grad, NULL, 0);
-UNARY(square, "square", "y = x * x", v *v, v *v, CAK_LINEAR_NOT, CAK_DIFF_RULE, square_grad, NULL, 0);
-UNARY(recip, "reciprocal", "y = 1 / x", 1 / v, 1 / v, CAK_LINEAR_NOT, CAK_DIFF_RULE, recip_grad, NULL, 0);
-UNARY(sin, "sine", "y = sin(x)", CAK_MATH(sin)(v), sin(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, sin_grad, NULL, 0);
-UNARY(cos, "cosine", "y = cos(x)", CAK_MATH(cos)(v), cos(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, cos_grad, NULL, 0);
-UNARY(tanh, "hyperbolic tangent", "y = tanh(x)", CAK_MATH(tanh)(v), tanh(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, tanh_grad, NULL, 0);
+      CAK_DIFF_RULE, rsqrt_grad, false, NULL, 0);
+UNARY(square, "square", "y = x * x", v *v, v *v, CAK_LINEAR_NOT, CAK_DIFF_RULE, square_grad, true, NULL, 0);
+UNARY(recip, "reciprocal", "y = 1 / x", 1 / v, 1 / v, CAK_LINEAR_NOT, CAK_DIFF_RULE, recip_grad, false, NULL, 0);
+UNARY(sin, "sine", "y = sin(x)", CAK_MATH(sin)(v), sin(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, sin_grad, false, NULL, 0);
+UNARY(cos, "cosine", "y = cos(x)", CAK_MATH(cos)(v), cos(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, cos_grad, false, NULL, 0);
+UNARY(tanh, "hyperbolic tangent", "y = tanh(x)", CAK_MATH(tanh)(v), tanh(v), CAK_LINEAR_NOT, CAK_DIFF_RULE, tanh_grad, false,
+      NULL, 0);
 UNARY(sigmoid, "logistic function", "y = 1 / (1 + exp(-x))", 1 / (1 + CAK_MATH(exp)(-v)), 1 / (1 + exp(-v)), CAK_LINEAR_NOT,
-      CAK_DIFF_RULE, sigmoid_grad, NULL, 0);
+      CAK_DIFF_RULE, sigmoid_grad, false, NULL, 0);
 UNARY(abs, "absolute value; gradient 0 at 0, as torch.abs", "y = |x|", CAK_MATH(fabs)(v), fabs(v), CAK_LINEAR_NOT, CAK_DIFF_RULE,
-      abs_grad, NULL, 0);
+      abs_grad, true, NULL, 0);
 UNARY(sign, "sign; its gradient is zero", "y = -1, 0 or 1", (v > 0) - (v < 0), (v > 0) - (v < 0), CAK_LINEAR_NOT, CAK_DIFF_ZERO,
-      NULL, NULL, 0);
+      NULL, true, NULL, 0);
 UNARY(pow, "power with a constant exponent", "y = x^p", CAK_MATH(pow)(v, p[0]), pow(v, p[0]), CAK_LINEAR_NOT, CAK_DIFF_RULE,
-      pow_grad, pow_attrs, sizeof(double));
+      pow_grad, false, pow_attrs, sizeof(double));
 UNARY(leaky_mask, "slope of the leaky ReLU; its gradient is zero", "y = 1 where x > 0, else slope", v > 0 ? 1 : p[0],
-      v > 0 ? 1 : p[0], CAK_LINEAR_NOT, CAK_DIFF_ZERO, NULL, mask_attrs, sizeof(double));
+      v > 0 ? 1 : p[0], CAK_LINEAR_NOT, CAK_DIFF_ZERO, NULL, true, mask_attrs, sizeof(double));
 UNARY(clip, "limit to a range; torch.clamp", "y = min(max(x, lo), hi)", v<p[0] ? p[0] : v> p[1] ? p[1] : v,
-      v<p[0] ? p[0] : v> p[1] ? p[1] : v, CAK_LINEAR_NOT, CAK_DIFF_RULE, clip_grad, clip_attrs, 2 * sizeof(double));
+      v<p[0] ? p[0] : v> p[1] ? p[1] : v, CAK_LINEAR_NOT, CAK_DIFF_RULE, clip_grad, true, clip_attrs, 2 * sizeof(double));
 UNARY(clip_mask, "1 inside a range, 0 outside; its gradient is zero", "y = 1 where lo <= x <= hi, else 0",
-      v >= p[0] && v <= p[1] ? 1 : 0, v >= p[0] && v <= p[1], CAK_LINEAR_NOT, CAK_DIFF_ZERO, NULL, clip_attrs,
+      v >= p[0] && v <= p[1] ? 1 : 0, v >= p[0] && v <= p[1], CAK_LINEAR_NOT, CAK_DIFF_ZERO, NULL, true, clip_attrs,
       2 * sizeof(double));
 
 static cak_ref less(cak_graph *g, cak_ref x, cak_ref y)
