@@ -97,11 +97,22 @@ static void classify(slicer *q, int id)
         if (q->sum[v->in[k].id]) complete(q, v->in[k].id);
 }
 
-static void close_over(const slicer *q, bool *need, int k)
+static bool is_kept(const slicer *q, int id, int k)
+{
+    return has_rows(q, id) && q->s->stage[id] < k && size(q, id) / q->s->batch < KEPT;
+}
+
+/* What round k computes for the values in need[]. store: what it would compute once more is stored where that is little. */
+static void close_over(const slicer *q, bool *need, int k, bool store)
 {
     for (int id = cak_graph_size(q->g) - 1; id >= 0; id--) {
         const cak_value *v = value(q, id);
-        for (int j = 0; need[id] && j < v->n_in; j++) {
+        if (!need[id]) continue;
+        if (store && is_kept(q, id, k)) {
+            complete(q, id);
+            continue;
+        }
+        for (int j = 0; j < v->n_in; j++) {
             int in = v->in[j].id;
             bool result = q->sum[in] && !(q->sum[id] && q->s->stage[in] == q->s->stage[id]);
             if (!q->s->sliced[in] || result || (q->s->stored[in] && q->s->stage[in] < k)) continue;
@@ -123,20 +134,18 @@ bool *cak_round_values(cak_arena *a, const cak_graph *g, const cak_slices *s, in
     slicer q = make_slicer(a, g, &copy, NULL, NULL);
     bool *need = cak_arena_alloc(a, (size_t)cak_graph_size(g) + 1);
     for (int id = 0; id < cak_graph_size(g); id++) need[id] = roots[id];
-    close_over(&q, need, k);
+    close_over(&q, need, k, false);
     return need;
 }
 
 /* Small values that a later round needs are stored; later rounds first, because what they store must be complete in an earlier one. */
-static void store_small(slicer *q, cak_arena *a)
+static void store_small(const slicer *q, cak_arena *a)
 {
-    bool *roots = cak_arena_alloc(a, (size_t)cak_graph_size(q->g) + 1);
+    bool *need = cak_arena_alloc(a, (size_t)cak_graph_size(q->g) + 1);
     for (int k = q->s->rounds - 1; k > 0; k--) {
         for (int id = 0; id < cak_graph_size(q->g); id++)
-            roots[id] = q->live[id] && q->s->sliced[id] && q->s->stage[id] == k && (q->s->total[id] || q->s->stored[id]);
-        bool *need = cak_round_values(a, q->g, q->s, k, roots);
-        for (int id = 0; id < cak_graph_size(q->g); id++)
-            if (need[id] && has_rows(q, id) && q->s->stage[id] < k && size(q, id) / q->s->batch < KEPT) complete(q, id);
+            need[id] = q->live[id] && q->s->sliced[id] && q->s->stage[id] == k && (q->s->total[id] || q->s->stored[id]);
+        close_over(q, need, k, true);
     }
 }
 

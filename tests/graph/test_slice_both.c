@@ -213,6 +213,28 @@ START_TEST(other_bindings)
 }
 END_TEST
 
+/* What shows the memory of an input shows the new one. */
+START_TEST(views_of_other_bindings)
+{
+    bench b = open_bench();
+    cak_ref x = cak_input(b.g, "x", &CAK_SHAPE(4, 2), true), p = cak_param(b.g, "p", &CAK_SHAPE(1, 2), (cak_init){ 0 });
+    cak_ref flat = cak_reshape(b.g, x, &CAK_SHAPE(8)), bias = cak_detach(b.g, p);
+    cak_ref out[] = { cak_neg(b.g, flat), cak_sum_axes(b.g, cak_add(b.g, cak_detach(b.g, x), bias), 1), flat };
+    cak_exec *e = cak_exec_open(b.a, cak_plan_with(b.a, b.g, out, 3, &(cak_plan_options){ .plain = true }), NULL);
+    real data[3][8], weights[3][2];
+    for (int k = 0; k < 3; k++) {
+        for (int i = 0; i < 8; i++) data[k][i] = (real)(10 * k + i);
+        weights[k][0] = weights[k][1] = (real)k;
+        cak_exec_bind(e, "x", data[k]), cak_exec_bind(e, "p", weights[k]);
+        cak_exec_run(e, &start);
+        ck_assert(cak_exec_data(e, out[0])[7] == -(real)(10 * k + 7) && cak_exec_data(e, out[2]) == data[k]);
+        ck_assert(cak_exec_data(e, out[1])[0] == (real)(40 * k + 12 + 4 * k));
+    }
+    cak_exec_close(e);
+    close_bench(&b);
+}
+END_TEST
+
 /* Images of several blocks, so that a team of threads shares the work of a slice. */
 static void image_graph(cak_graph *g, int64_t batch, cak_ref out[4])
 {
@@ -269,4 +291,5 @@ START_TEST(large_slices)
 END_TEST
 
 SUITE(slice, random_batches, inputs_that_disagree_about_the_batch, a_batch_that_only_dead_values_disagree_about, a_batch_of_one,
-      one_number_a_sample, outputs_of_every_kind, no_output_is_no_value, other_bindings, images_on_teams, large_slices)
+      one_number_a_sample, outputs_of_every_kind, no_output_is_no_value, other_bindings, views_of_other_bindings, images_on_teams,
+      large_slices)

@@ -57,7 +57,25 @@ START_TEST(rows_behind_kept_rows)
     cak_ref column = cak_sum_axes(b.g, wide, 1 << 1), last = cak_exp(b.g, column);
     cak_ref first = cak_sum_axes(b.g, column, 1 << 0), y = cak_sum(b.g, cak_mul(b.g, last, first));
     const cak_program *p = plan_plain(&b, &y, 1);
-    ck_assert(stores(p, 0, last) && !stores(p, 0, wide) && !computes(p, 1, wide) && !computes(p, 1, column));
+    ck_assert(stores(p, 0, last) && !computes(p, 1, last) && !computes(p, 1, column) && !computes(p, 1, wide));
+    ck_assert_int_eq(p->round[0].n_stored, 1);
+    close_bench(&b);
+}
+END_TEST
+
+/* What a kept row is computed from is kept, too, where a round comes between. */
+START_TEST(rows_over_three_rounds)
+{
+    bench b = open_bench();
+    cak_graph *g = b.g;
+    cak_ref x = cak_input(g, "x", &CAK_SHAPE(BATCH, 16), true), row = cak_tanh(g, x);
+    cak_ref later = cak_mul(g, cak_exp(g, row), cak_sum_axes(g, row, 1)); /* from the second round on */
+    cak_ref y = cak_sum_axes(g, cak_mul(g, later, cak_sum_axes(g, later, 1)), 1);
+    const cak_program *p = plan_plain(&b, &y, 1);
+    cak_ref inner = cak_exp(g, row);
+    ck_assert_int_eq(p->info.rounds, 3);
+    ck_assert(stores(p, 0, inner) && stores(p, 1, later) && !computes(p, 1, inner) && !computes(p, 2, later));
+    ck_assert_int_eq(p->round[0].n_stored, 1);
     close_bench(&b);
 }
 END_TEST
@@ -179,5 +197,5 @@ START_TEST(a_plan_as_text)
 }
 END_TEST
 
-SUITE(slices, rows_between_rounds, rows_behind_kept_rows, large_sums, what_is_not_linear_in_sums, samples_of_a_slice,
-      numbers_of_a_plan, a_plan_as_text)
+SUITE(slices, rows_between_rounds, rows_behind_kept_rows, rows_over_three_rounds, large_sums, what_is_not_linear_in_sums,
+      samples_of_a_slice, numbers_of_a_plan, a_plan_as_text)

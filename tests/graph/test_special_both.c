@@ -266,6 +266,29 @@ START_TEST(sums_of_an_earlier_round)
 }
 END_TEST
 
+/* What a sum becomes may be a linear function of other sums; then its parts are that function of theirs. */
+START_TEST(functions_of_sums)
+{
+    bench b = open_bench();
+    cak_graph *g = b.g;
+    cak_ref x = rows(g, "x"), y = cak_exp(g, x), c = control(g), sum = cak_sum_axes(g, y, 1);
+    cak_ref twice = cak_sum_axes(g, cak_add(g, cak_scale(g, y, 2), cak_mul(g, c, network(g, x, "a"))), 1);
+    cak_ref late = network(g, cak_mul(g, x, sum), "b");
+    cak_ref thrice = cak_sum_axes(g, cak_add(g, cak_scale(g, y, 3), cak_mul(g, c, late)), 1);
+    cak_ref out[] = { sum, twice, thrice };
+    const cak_special *s = cak_specialise(b.a, g, out, 3);
+    ck_assert_ptr_nonnull(s);
+    for (int i = 1; i < 3; i++) {
+        cak_ref other = instead_of(s, out[i]);
+        ck_assert(other.id != out[i].id && cak_graph_value(g, other)->rows == CAK_ROWS_SHARED);
+        ck_assert_int_eq(cak_graph_value(g, cak_graph_value(g, other)->in[0])->rows, CAK_ROWS_SHARED);
+    }
+    ck_assert_int_eq(cak_program_info(plan_special(&b, out, 3, s)).rounds, 2);
+    for (uint64_t mask = 0; mask < 1 << BATCH; mask += 3) check_facts(&b, out, 3, s, (facts){ mask, 0, 0 });
+    close_bench(&b);
+}
+END_TEST
+
 /* ---- which samples are special ---- */
 
 enum { KINDS = 8 };
@@ -344,5 +367,5 @@ START_TEST(all_facts_must_hold)
 END_TEST
 
 SUITE(special, every_choice_of_samples, random_batches, facts_that_pay_nothing, only_facts_that_pay, sums_that_are_zero,
-      sums_that_become_the_same, stored_rows, a_result_that_cannot_be_replaced, sums_of_an_earlier_round, rows_that_are_zero,
-      rows_that_are_equal, all_facts_must_hold)
+      sums_that_become_the_same, stored_rows, a_result_that_cannot_be_replaced, sums_of_an_earlier_round, functions_of_sums,
+      rows_that_are_zero, rows_that_are_equal, all_facts_must_hold)
