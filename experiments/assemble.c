@@ -282,7 +282,7 @@ static bool build_graph(cak_experiment *x, cak_graph *g, cak_builder *b, int whi
     return ok;
 }
 
-static bool build_batch(cak_experiment *x, int which)
+static bool build_batch(cak_experiment *x, int which, bool plan)
 {
     int n;
     cak_graph *g = x->graphs[x->n_graphs++] = cak_graph_open(x->diag);
@@ -293,7 +293,7 @@ static bool build_batch(cak_experiment *x, int which)
     bool ok = which || (check_epoch_metrics(x) & cak_record_names(x->diag, x));
     if (!which && ok) warn_idle_params(x, g);
     ok = ok && !cak_diag_errors(x->diag); /* of a configuration with mistakes nothing is planned */
-    for (int i = 0; i < x->n_phases && ok; i++) plan_step(x, g, &x->phase[i], &x->phase[i].step[which]);
+    for (int i = 0; i < x->n_phases && ok && plan; i++) plan_step(x, g, &x->phase[i], &x->phase[i].step[which]);
     return ok;
 }
 
@@ -346,7 +346,7 @@ static bool sections_there(const cak_experiment *x)
     return (x->modules || !cak_yaml_get(root, "modules")) && (x->nodes || !cak_yaml_get(root, "graph"));
 }
 
-bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader)
+static bool build(cak_experiment *x, const cak_loader_info *loader, bool plan)
 {
     open_batches(x, loader);
     if (loader->items && loader->items < loader->batch)
@@ -354,9 +354,12 @@ bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader)
                  "a batch of %lld is larger than the %lld items there are", (long long)loader->batch, (long long)loader->items);
     if (!sections_there(x)) return false;
     bool ok = check_node_names(x);
-    ok = build_batch(x, 0) && ok;
-    return ok && (!x->batch[1] || build_batch(x, 1)) && cak_diag_errors(x->diag) == 0;
+    ok = build_batch(x, 0, plan) && ok;
+    return ok && (!x->batch[1] || build_batch(x, 1, plan)) && cak_diag_errors(x->diag) == 0;
 }
+
+bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader) { return build(x, loader, true); }
+bool cak_experiment_graphs(cak_experiment *x, const cak_loader_info *loader) { return build(x, loader, false); }
 
 void cak_experiment_check(cak_experiment *x, const cak_loader_info *loader)
 {
@@ -364,7 +367,7 @@ void cak_experiment_check(cak_experiment *x, const cak_loader_info *loader)
     open_batches(x, loader);
     check_node_names(x);
     cak_diag_mute(x->diag, CAK_E3005, true);
-    build_batch(x, 0);
+    build_batch(x, 0, false);
     cak_diag_mute(x->diag, CAK_E3005, false);
 }
 

@@ -26,11 +26,12 @@ int cak_cmd_config(int argc, char **argv)
     return cak_command_end(d, CAK_EXIT_OK);
 }
 
-cak_experiment *cak_command_experiment(cak_diag *d, cak_config *c)
+cak_experiment *cak_command_experiment(cak_diag *d, cak_config *c, bool plan)
 {
     cak_loader_info loader = { 0 };
     cak_experiment *x = cak_experiment_open(c);
-    if (x->data && cak_data_describe(x->arena, d, x->data, x->base_dir, &loader)) cak_experiment_build(x, &loader);
+    if (x->data && cak_data_describe(x->arena, d, x->data, x->base_dir, &loader))
+        (plan ? cak_experiment_build : cak_experiment_graphs)(x, &loader);
     else cak_experiment_check(x, &loader);
     return x;
 }
@@ -40,7 +41,7 @@ static cak_experiment *open_experiment(cak_diag *d, int n, char **arg, bool refe
 {
     const cak_short_form forms[] = { { "engine.reference", reference ? "true" : NULL }, { 0 } };
     *c = cak_command_config(d, n, arg, forms);
-    return *c ? cak_command_experiment(d, *c) : NULL;
+    return *c ? cak_command_experiment(d, *c, true) : NULL;
 }
 
 static double mib(size_t bytes) { return (double)bytes / (1 << 20); }

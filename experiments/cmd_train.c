@@ -35,7 +35,7 @@ static bool read_common(const train_options *o, cak_train_options *t)
 /* Data, graphs, plans: everything before a run directory exists. */
 static cak_data *open_all(cak_diag *d, cak_config *c, cak_experiment **out, const train_options *o, cak_progress_mode mode)
 {
-    cak_experiment *x = *out = cak_command_experiment(d, c);
+    cak_experiment *x = *out = cak_command_experiment(d, c, false);
     if (cak_diag_errors(d)) return NULL; /* every mistake of the graph, before any audio is read */
     cak_data_options data = { .cache_dir = o->cache, .progress = mode };
     return cak_data_open(d, x->data, x->base_dir, x->seed, &data);

@@ -44,7 +44,7 @@ const char **cak_command_overrides(cak_arena *a, int n, char **arg, const cak_sh
 cak_config *cak_command_config(cak_diag *d, int n, char **arg, const cak_short_form *forms);
 /* Configuration -> experiment with graphs and plans, no data read: shapes come from the attributes of the data nodes. All mistakes are
 ** recorded; with any the experiment is good for closing only. Never NULL. */
-cak_experiment *cak_command_experiment(cak_diag *d, cak_config *c);
+cak_experiment *cak_command_experiment(cak_diag *d, cak_config *c, bool plan);
 void cak_print_plan(FILE *f, const cak_experiment *x); /* shapes, parameters, memory: one line each */
 /* Print diagnostics to stderr, close, and return the exit code. */
 int cak_command_end(cak_diag *d, int code);

@@ -111,6 +111,7 @@ cak_experiment *cak_experiment_open(cak_config *c);
 /* Build graphs, gradients and plans for the batches that the loader serves. Reference mode is one of the process (nodes/kernels/naive.h) and
 ** becomes that of the experiment: what was built in the other mode must not run after. */
 bool cak_experiment_build(cak_experiment *x, const cak_loader_info *loader);
+bool cak_experiment_graphs(cak_experiment *x, const cak_loader_info *loader); /* the same without plans: all mistakes show */
 /* Record the mistakes of graph, losses and phases when the data section has mistakes of its own: `loader` holds stand-ins or no ports, so
 ** errors that shapes could cause are left out. Builds nothing that can be run. */
 void cak_experiment_check(cak_experiment *x, const cak_loader_info *loader);
