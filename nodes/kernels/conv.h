@@ -1,4 +1,4 @@
-/* The arithmetic of conv2d, conv2d_dx and conv2d_dw on packed panels. Every output is gathered by its owner; nothing is scattered. */
+/* The arithmetic of conv2d, conv2d_dx and conv2d_dw: on packed panels or, between few channels, on padded rows (conv_small.h). Every output is gathered by its owner; nothing is scattered. */
 #ifndef NODES_KERNELS_CONV_H
 #define NODES_KERNELS_CONV_H
 

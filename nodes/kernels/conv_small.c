@@ -1,4 +1,4 @@
-/* conv2d and conv2d_dx of stride 1 between few channels: padded tiles, and chains of multiply-adds over their shifts. */
+/* conv2d and conv2d_dx of stride 1 between few channels: padded tiles, and chains of multiply-adds along their rows. */
 #include "nodes/kernels/conv_small.h"
 
 #include <string.h>
@@ -6,9 +6,10 @@
 #include "nodes/kernels/gemm.h"
 
 enum {
-    COLUMNS = 256, /* most columns of a tile, */
-    AREA = 2048,   /* most outputs, */
-    ROOM = 8192    /* and most reals of a channel that is read: they stay in the first-level cache */
+    COLUMNS = 1536, /* most columns of a tile, */
+    AREA = 4096,    /* most outputs, except where that makes too few */
+    ROWS = 8,       /* rows, */
+    ROOM = 32768    /* and most reals of a channel that is read: they stay in the second-level cache */
 };
 
 extern const cak_small_isa cak_small_generic, cak_small_avx2, cak_small_avx512;
@@ -31,11 +32,12 @@ static cak_small cut(cak_small s)
     s.taps = s.in * s.kh * s.kw;
     s.segments = parts(s.w, COLUMNS);
     s.columns = parts(s.w, s.segments);
-    s.bands = parts(s.h, AREA / s.columns);
+    s.segments = parts(s.w, s.columns);
+    s.bands = parts(s.h, cak_max64(ROWS, AREA / s.columns));
     s.rows = parts(s.h, s.bands);
     s.bands = parts(s.h, s.rows);
     s.pitch = s.columns + beside;
-    s.plane = cak_round_up((s.rows + below) * s.pitch + CAK_SMALL_STEP + beside, CAK_SMALL_LANES);
+    s.plane = cak_round_up((s.rows + below) * s.pitch + CAK_SMALL_LANES + beside, CAK_SMALL_LANES);
     return s;
 }
 
@@ -74,7 +76,6 @@ static cak_small plan_dx(const cak_conv_attr *a, const cak_shape *xs, const cak_
 
 int64_t cak_small_tile_reals(int64_t channels) { return channels * ROOM; }
 int64_t cak_small_room(int64_t bytes) { return cak_round_up(bytes, CAK_SMALL_LANES * (int64_t)sizeof(real)); }
-int64_t cak_small_flat_reals(void) { return 2 * AREA + CAK_SMALL_STEP; }
 
 bool cak_small_channels(const cak_shape *w) { return cak_max64(w->dim[0], w->dim[1]) <= CAK_SMALL_CHANNELS; }
 
@@ -91,33 +92,21 @@ cak_small_tile cak_small_tile_at(const cak_small *s, int64_t sample, int64_t ban
     return (cak_small_tile){ sample, row, cak_min64(s->rows, s->h - row), column, cak_min64(s->columns, s->w - column) };
 }
 
-void cak_small_offsets(const cak_small *s, int64_t *at)
-{
-    for (int64_t c = 0; c < s->in; c++)
-        for (int64_t k = 0; k < s->kh; k++)
-            for (int64_t l = 0; l < s->kw; l++) *at++ = c * s->plane + (k * s->pitch + l) * s->dilation;
-}
+static int64_t clamp(int64_t i, int64_t low, int64_t high) { return cak_max64(low, cak_min64(i, high)); }
 
-void cak_small_fill_row(real *to, int64_t n, const real *row, int64_t from, int64_t end)
-{
-    int64_t first = cak_min64(n, cak_max64(0, -from)), last = cak_max64(first, cak_min64(n, end - from));
-    memset(to, 0, (size_t)first * sizeof *to);
-    if (last > first) memcpy(to + first, row + (from + first), (size_t)(last - first) * sizeof *to);
-    memset(to + last, 0, (size_t)(n - last) * sizeof *to);
-}
-
+/* Rows and columns of x that the tile has, between zeros. */
 void cak_small_fill(const cak_small *s, const cak_small_tile *t, const real *x, real *to)
 {
-    int64_t rows = t->rows + (s->kh - 1) * s->dilation, from = t->column - s->left;
+    const cak_small_isa *isa = cak_small_isa_get();
+    int64_t rows = t->rows + (s->kh - 1) * s->dilation, row = t->row - s->top, column = t->column - s->left;
+    int64_t above = clamp(-row, 0, rows), end = clamp(s->height - row, above, rows);
+    int64_t left = clamp(-column, 0, s->pitch), right = clamp(s->width - column, left, s->pitch);
+    int64_t behind = (rows - end) * s->pitch + CAK_SMALL_LANES + (s->kw - 1) * s->dilation;
     for (int64_t c = 0; c < s->in; c++, to += s->plane) {
-        const real *image = x + (t->sample * s->in + c) * s->height * s->width;
-        for (int64_t i = 0; i < rows; i++) {
-            int64_t row = t->row - s->top + i;
-            bool inside = row >= 0 && row < s->height;
-            cak_small_fill_row(to + i * s->pitch, s->pitch, image + (inside ? row * s->width : 0), from,
-                               inside ? s->width : from);
-        }
-        memset(to + rows * s->pitch, 0, (size_t)(CAK_SMALL_STEP + (s->kw - 1) * s->dilation) * sizeof *to);
+        const real *from = x + ((t->sample * s->in + c) * s->height * s->width + (row + above) * s->width + column + left);
+        memset(to, 0, (size_t)(above * s->pitch) * sizeof *to);
+        isa->pad(&(cak_small_rows){ end - above, right - left, left, to + above * s->pitch, s->pitch, from, s->width });
+        memset(to + end * s->pitch, 0, (size_t)behind * sizeof *to);
     }
 }
 
@@ -128,13 +117,11 @@ typedef struct weights { /* strides of w: element [written][read][k][l] */
     int64_t out, in, k, l;
 } weights;
 
-static int64_t thread_reals(int64_t channels) { return cak_small_tile_reals(channels) + cak_small_flat_reals(); }
-
 size_t cak_small_scratch(const cak_shape *w)
 {
     int64_t channels = cak_max64(w->dim[0], w->dim[1]), taps = channels * w->dim[2] * w->dim[3];
-    return (size_t)(cak_small_room(taps * (int64_t)sizeof(int64_t)) + cak_small_room(channels * taps * (int64_t)sizeof(real))) +
-           (size_t)(thread_reals(channels) * cak_threads()) * sizeof(real);
+    return (size_t)cak_small_room(channels * taps * (int64_t)sizeof(real)) +
+           (size_t)(cak_small_tile_reals(channels) * cak_threads()) * sizeof(real);
 }
 
 static void pack(const cak_small *s, const weights *w, real *to)
@@ -145,30 +132,37 @@ static void pack(const cak_small *s, const weights *w, real *to)
                 for (int64_t l = 0; l < s->kw; l++) *to++ = w->w[m * w->out + c * w->in + k * w->k + l * w->l];
 }
 
-static void run_tile(const cak_small *s, const cak_small_tile *t, const real *x, const real *w, const int64_t *at, real *y,
-                     real *room)
+static void run_tile(const cak_small *s, const cak_small_tile *t, const real *x, const real *w, real *y, real *room)
 {
-    real *flat = room + cak_small_tile_reals(s->in);
+    const cak_small_isa *isa = cak_small_isa_get();
+    cak_small_chain c = { .n = t->columns,
+                          .channels = s->in,
+                          .kh = s->kh,
+                          .kw = s->kw,
+                          .plane = s->plane,
+                          .x_row = s->pitch,
+                          .k_step = s->dilation * s->pitch,
+                          .l_step = s->dilation,
+                          .y_row = s->w };
     cak_small_fill(s, t, x, room);
     for (int64_t m = 0; m < s->out; m++) {
         real *to = y + ((t->sample * s->out + m) * s->h + t->row) * s->w + t->column;
-        cak_small_isa_get()->chain(
-            &(cak_small_chain){ cak_round_up(t->rows * s->pitch, CAK_SMALL_STEP), s->taps, at, room, w + m * s->taps, flat });
-        for (int64_t i = 0; i < t->rows; i++) memcpy(to + i * s->w, flat + i * s->pitch, (size_t)t->columns * sizeof *to);
+        c.w = w + m * s->taps;
+        for (int64_t i = 0; i < t->rows; i += CAK_SMALL_ROWS) {
+            c.x = room + i * s->pitch, c.y = to + i * s->w;
+            isa->chain[cak_min64(CAK_SMALL_ROWS, t->rows - i) - 1](&c);
+        }
     }
 }
 
 static void run(const cak_small *s, const weights *w, const real *x, real *y, void *scratch)
 {
-    int64_t *at = scratch;
-    real *packed = (real *)((char *)scratch + cak_small_room(s->taps * (int64_t)sizeof *at));
-    real *threads = (real *)((char *)packed + cak_small_room(s->out * s->taps * (int64_t)sizeof(real)));
+    real *packed = scratch, *threads = (real *)((char *)scratch + cak_small_room(s->out * s->taps * (int64_t)sizeof(real)));
     int64_t tiles = s->bands * s->segments;
-    cak_small_offsets(s, at);
     pack(s, w, packed);
     CAK_PARALLEL_FOR (i, s->batch * tiles, s->batch * s->out * s->h * s->w * s->taps) {
         cak_small_tile t = cak_small_tile_at(s, i / tiles, i % tiles / s->segments, i % s->segments);
-        run_tile(s, &t, x, packed, at, y, threads + thread_reals(s->in) * cak_thread());
+        run_tile(s, &t, x, packed, y, threads + cak_small_tile_reals(s->in) * cak_thread());
     }
 }
 

@@ -1,4 +1,4 @@
-/* Convolutions of stride 1 between few channels: tiles of padded rows, on which every tap is one shift. */
+/* Convolutions of stride 1 between few channels, on tiles of padded rows. */
 #ifndef NODES_KERNELS_CONV_SMALL_H
 #define NODES_KERNELS_CONV_SMALL_H
 
@@ -6,38 +6,49 @@
 
 #include "nodes/kernels/conv.h"
 
-/* A tile holds rows of the tensor read, padded with zeros, one after the other. The output at row i, column j of the tile is number
-** i * pitch + j and reads, through tap (k, l), number i * pitch + j + (k * pitch + l) * dilation: the tile is one long row, lanes are
-** neighbours in it, and the few outputs that lie between the rows are dropped. */
+/* A tile of the tensor written is computed from rows of the tensor read, padded with zeros: no tap of it needs a look at the edges. Lanes
+** are columns next to each other. */
 enum {
     CAK_SMALL_CHANNELS = 4, /* most channels on either side */
-    CAK_SMALL_STEP = 64,    /* outputs that chains advance by */
+    CAK_SMALL_ROWS = 4,     /* most rows that chains share what they read with */
+    CAK_SMALL_SIDE = 3,     /* most rows and columns of taps of dot products at a time */
     CAK_SMALL_LANES = 16    /* partial sums of a dot product, whatever the width of a vector */
 };
 
-/* y[i] = sum over t of w[t] * x[i + at[t]] for i < n, a multiple of CAK_SMALL_STEP: one chain of multiply-adds in the order of t. */
+typedef struct cak_small_rows { /* n reals of each row, and zeros for the first `left` and the last ones of the row they go to */
+    int64_t rows, n, left;
+    real *to;
+    int64_t to_row;
+    const real *from;
+    int64_t from_row;
+} cak_small_rows;
+
+/* y[i * y_row + j] = sum over c, k, l of w[c][k][l] * x[c * plane + i * x_row + k * k_step + j + l * l_step], j < n, for the rows i of the
+** kernel: one chain of multiply-adds in the order of (c, k, l). It may read, to no effect, up to CAK_SMALL_LANES further elements of x. */
 typedef struct cak_small_chain {
-    int64_t n, taps;
-    const int64_t *at;
+    int64_t n, channels, kh, kw;
     const real *x, *w;
+    int64_t plane, x_row, k_step, l_step;
     real *y;
+    int64_t y_row;
 } cak_small_chain;
 
-/* sum[t * CAK_SMALL_LANES + l] = sum over i < n with i mod CAK_SMALL_LANES = l of g[i] * x[i + at[t]], a chain in the order of i; n is a
-** multiple of CAK_SMALL_LANES. */
+/* sum[k][l][j mod CAK_SMALL_LANES] = sum over rows i and columns j < n of g[i * g_row + j] * x[(i + k) * x_row + j + l * l_step], for the
+** k and l of the kernel: a chain of multiply-adds down the rows of each column. n is a multiple of CAK_SMALL_LANES. */
 typedef struct cak_small_dots {
-    int64_t n;
-    const int64_t *at;
+    int64_t n, rows;
     const real *x, *g;
+    int64_t x_row, l_step, g_row;
     real *sum;
 } cak_small_dots;
 
+typedef void cak_small_chain_tile(const cak_small_chain *c);
 typedef void cak_small_dots_tile(const cak_small_dots *d);
 
-typedef struct cak_small_isa { /* the kernels of one instruction set */
-    void (*chain)(const cak_small_chain *c);
-    int taps;                         /* that `dots` can sum at a time: */
-    cak_small_dots_tile *const *dots; /* [taps - 1] */
+typedef struct cak_small_isa {                                 /* the kernels of one instruction set */
+    void (*pad)(const cak_small_rows *r);                      /* it writes up to CAK_SMALL_LANES reals behind the last row */
+    cak_small_chain_tile *const *chain;                        /* [rows - 1] */
+    cak_small_dots_tile *dots[CAK_SMALL_SIDE][CAK_SMALL_SIDE]; /* [height - 1][width - 1] */
 } cak_small_isa;
 
 const cak_small_isa *cak_small_isa_get(void);
@@ -58,14 +69,8 @@ typedef struct cak_small_tile { /* place in the tensor written */
 
 cak_small cak_small_plan(const cak_conv_attr *a, const cak_shape *xs, const cak_shape *ws, const cak_shape *ys);
 cak_small_tile cak_small_tile_at(const cak_small *s, int64_t sample, int64_t band, int64_t segment);
-void cak_small_offsets(const cak_small *s, int64_t *at); /* of all taps of an output */
-void cak_small_fill(const cak_small *s, const cak_small_tile *t, const real *x, real *to);
-void cak_small_fill_row(real *to, int64_t n, const real *row, int64_t from,
-                        int64_t end); /* row[from ..] before end; zeros elsewhere */
-
-/* Sizes of what a thread needs. They depend neither on padding nor on dilation. */
-int64_t cak_small_tile_reals(int64_t channels); /* read */
-int64_t cak_small_flat_reals(void);             /* written, with what is dropped */
+void cak_small_fill(const cak_small *s, const cak_small_tile *t, const real *x, real *to); /* the tile of x */
+int64_t cak_small_tile_reals(int64_t channels); /* of a thread; enough for any padding and dilation */
 int64_t cak_small_room(int64_t bytes);          /* rounded up, so that what follows is aligned */
 
 /* Whether conv2d and its adjoints come here: few channels, and a kernel that is not much larger than the image. */

@@ -6,6 +6,7 @@
 
 #include "graph/rng.h"
 #include "nodes/kernels/conv.h"
+#include "nodes/kernels/conv_small.h"
 #include "nodes/kernels/gemm.h"
 #include "tests/support/kernel_test.h"
 
@@ -150,11 +151,69 @@ START_TEST(test_many_chunks)
 }
 END_TEST
 
+static bool is_small(const problem *q) { return cak_small_takes(&q->a, &q->x.shape, &q->w.shape, &q->g.shape); }
+
+/* Between few channels: several tiles on either axis, columns left over, kernels of several blocks, padding beyond the kernel, images
+** smaller than it, rows fewer than the dilation. */
+START_TEST(test_few_channels)
+{
+    problem q[] = {
+        make(2, 1, 65, 64, 1, 3, 3, 1, 1, 1), make(1, 1, 19, 1601, 1, 3, 3, 1, 1, 1), make(1, 2, 9, 3079, 1, 1, 3, 1, 2, 1),
+        make(2, 4, 70, 61, 4, 3, 3, 1, 1, 1), make(1, 1, 300, 20, 1, 5, 5, 1, 2, 1),  make(1, 1, 900, 2, 1, 3, 3, 1, 1, 1),
+        make(2, 4, 6, 33, 4, 3, 3, 1, 9, 1),  make(1, 1, 40, 40, 1, 3, 3, 1, 9, 9),   make(2, 3, 33, 31, 2, 4, 7, 1, 3, 2),
+        make(1, 1, 2, 2, 1, 3, 3, 1, 1, 1),   make(3, 3, 1, 1, 2, 1, 1, 1, 0, 1),     make(1, 1, 31, 35, 3, 11, 2, 1, 5, 1),
+        make(1, 2, 3, 40, 2, 2, 3, 1, 5, 6),  make(4, 1, 17, 16, 4, 3, 3, 1, 0, 1),   make(1, 2, 30, 15, 2, 3, 3, 1, 40, 1)
+    };
+    for (size_t i = 0; i < sizeof q / sizeof *q; i++) {
+        char what[40];
+        snprintf(what, sizeof what, "few channels, problem %d", (int)i);
+        ck_assert_msg(is_small(&q[i]), "%s takes another way", what);
+        check_everywhere(&q[i], what);
+    }
+    release_views();
+}
+END_TEST
+
+/* What does not fit a tile or has another stride goes the way of many channels. */
+START_TEST(test_not_small)
+{
+    problem q[] = { make(1, 1, 4, 4, 1, 3, 3, 1, 20, 20),    make(1, 1, 20, 30, 1, 3, 3, 2, 1, 1),
+                    make(1, 1, 9, 1500, 1, 3, 3, 1, 10, 10), make(1, 1, 5, 4, 1, 1, 7, 1, 3, 1),
+                    make(1, 5, 9, 9, 1, 3, 3, 1, 1, 1),      make(1, 1, 9, 9, 5, 3, 3, 1, 1, 1) };
+    for (size_t i = 0; i < sizeof q / sizeof *q; i++) {
+        ck_assert_msg(!is_small(&q[i]), "problem %d", (int)i);
+        check_everywhere(&q[i], "not small");
+    }
+    release_views();
+}
+END_TEST
+
+/* A pixel that is not finite changes the outputs that it belongs to, and no others. */
+START_TEST(test_infinite_pixel)
+{
+    enum { H = 70, W = 61, ROW = 64, COLUMN = 60 };
+    problem q = make(2, 1, H, W, 1, 3, 3, 1, 1, 1);
+    result before = run(&q);
+    q.x.data[ROW * W + COLUMN] = q.g.data[ROW * W + COLUMN] = (real)INFINITY;
+    result after = run(&q);
+    for (int64_t i = 0; i < 2 * H * W; i++) {
+        bool near = i < H * W && llabs(i / W - ROW) <= 1 && llabs(i % W - COLUMN) <= 1;
+        ck_assert_int_eq(isfinite(after.y.data[i]), !near);
+        ck_assert_int_eq(isfinite(after.dx.data[i]), !near);
+        if (near) continue;
+        ck_assert(!memcmp(&after.y.data[i], &before.y.data[i], sizeof(real)));
+        ck_assert(!memcmp(&after.dx.data[i], &before.dx.data[i], sizeof(real)));
+    }
+    release_views();
+}
+END_TEST
+
 START_TEST(test_same_bits)
 {
     int threads = cak_threads();
-    problem q[] = { make(3, 5, 70, 61, 13, 4, 4, 2, 1, 1), make(2, 3, 50, 37, 7, 3, 3, 1, 1, 2), make_random(5), make_random(9) };
-    for (int i = 0; i < 4; i++) {
+    problem q[] = { make(3, 5, 70, 61, 13, 4, 4, 2, 1, 1), make(2, 3, 50, 37, 7, 3, 3, 1, 1, 2), make_random(5), make_random(9),
+                    make(3, 1, 170, 61, 1, 3, 3, 1, 1, 1), make(2, 2, 90, 75, 3, 5, 5, 1, 2, 2) };
+    for (int i = 0; i < 6; i++) {
         result first[3];
         for (int k = 0; k < 3; k++) {
             if (!cak_isa_set(isas[k])) continue;
@@ -172,14 +231,14 @@ START_TEST(test_same_bits)
 END_TEST
 
 /* A sample alone gives the bits it gives in a batch; the weight gradient of a batch is the sum in double of those of its samples. */
-START_TEST(test_one_sample_at_a_time)
+static void check_samples(problem q)
 {
-    problem q = make(3, 2, 150, 141, 5, 4, 4, 2, 1, 1); /* several chunks of rows */
     result all = run(&q);
-    int64_t nx = cak_shape_size(&q.x.shape) / 3, ng = cak_shape_size(&q.g.shape) / 3, nw = cak_shape_size(&q.w.shape);
+    int64_t batch = q.x.shape.dim[0], nx = cak_shape_size(&q.x.shape) / batch, ng = cak_shape_size(&q.g.shape) / batch;
+    int64_t nw = cak_shape_size(&q.w.shape);
     double sum[1000] = { 0 };
     ck_assert_int_lt(nw, 1000);
-    for (int b = 0; b < 3; b++) {
+    for (int b = 0; b < batch; b++) {
         problem one = q;
         one.x.data += b * nx, one.g.data += b * ng;
         one.x.shape.dim[0] = one.g.shape.dim[0] = 1;
@@ -189,6 +248,12 @@ START_TEST(test_one_sample_at_a_time)
         for (int64_t i = 0; i < nw; i++) sum[i] += (double)r.dw.data[i];
     }
     for (int64_t i = 0; i < nw; i++) ck_assert((real)sum[i] == all.dw.data[i]);
+}
+
+START_TEST(test_one_sample_at_a_time)
+{
+    check_samples(make(3, 2, 150, 141, 5, 4, 4, 2, 1, 1)); /* several chunks of rows */
+    check_samples(make(5, 2, 150, 141, 2, 3, 3, 1, 1, 1)); /* several bands */
     release_views();
 }
 END_TEST
@@ -220,5 +285,5 @@ START_TEST(test_isa_choice)
 }
 END_TEST
 
-SUITE(conv, test_random_shapes, test_layers_of_the_critic, test_many_chunks, test_same_bits, test_one_sample_at_a_time,
-      test_adjoint_identities, test_isa_choice)
+SUITE(conv, test_random_shapes, test_layers_of_the_critic, test_many_chunks, test_few_channels, test_not_small,
+      test_infinite_pixel, test_same_bits, test_one_sample_at_a_time, test_adjoint_identities, test_isa_choice)
