@@ -179,7 +179,7 @@ static void plan_variant(planner *q, cak_round *w, cak_variant *v, int k, bool s
 }
 
 /* Values outside of the slot that the values in `used` read. */
-static void find_outside(planner *q, cak_round *w, const bool *used, int k, cak_step_io *io)
+static void find_outside(planner *q, cak_round *w, const bool *used, cak_step_io *io)
 {
     const cak_slices *s = &q->p->slices;
     bool *seen = per_value(q, sizeof *seen);
@@ -189,8 +189,7 @@ static void find_outside(planner *q, cak_round *w, const bool *used, int k, cak_
     for (int id = 0; id < q->size; id++)
         for (int i = 0; used[id] && i < value(q, id)->n_in; i++) {
             int in = value(q, id)->in[i].id, r = q->p->root[in];
-            bool mine = s->sliced[r] && s->stage[r] == k && !(s->total[r] && !used[r]);
-            if (seen[r] || used[r] || mine) continue;
+            if (seen[r] || used[r]) continue;
             seen[r] = true;
             if (!external(q->g, r)) io->read[io->n_read++] = r;
             if (!has_rows(q, r)) continue;
@@ -227,7 +226,7 @@ static void add_round(planner *q, steps *main, int k)
     for (int v = 0; v < w->n_variants; v++) plan_variant(q, w, &w->variant[v], k, v > 0, used);
     cak_step_io *io = &main->io[main->n];
     *io = (cak_step_io){ .what = main->n };
-    find_outside(q, w, used, k, io);
+    find_outside(q, w, used, io);
     io->write = cak_arena_alloc(q->a, ((size_t)(w->n_total + w->n_stored) + 1) * sizeof *io->write);
     for (int i = 0; i < w->n_total; i++) io->write[io->n_write++] = w->total[i];
     for (int i = 0; i < w->n_stored; i++) io->write[io->n_write++] = w->stored[i];
