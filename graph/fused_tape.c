@@ -58,10 +58,11 @@ static void put_operand(writer *w, cak_tape_op op, int slot)
 /* x * leaky_mask(x) with x in the accumulator and a mask that nothing else reads. */
 static bool is_leaky(const writer *w, const cak_step *s, int left)
 {
-    const cak_step *next = s + 1;
-    if (left < 2 || s->node != &cak_node_leaky_mask || next->node != &cak_node_mul) return false;
-    if (w->readers[s->y] != 1 || w->slot[s->y].id >= 0) return false;
-    return w->now == s->in[0] && next->in[0] + next->in[1] == s->in[0] + s->y && (next->in[0] == s->y || next->in[1] == s->y);
+    if (left < 2 || s->node != &cak_node_leaky_mask || s[1].node != &cak_node_mul) return false;
+    int x = s->in[0], mask = s->y;
+    const int *in = s[1].in;
+    if (w->now != x || w->readers[mask] != 1 || w->slot[mask].id >= 0) return false;
+    return (in[0] == x && in[1] == mask) || (in[0] == mask && in[1] == x);
 }
 
 static void put_step(writer *w, const cak_step *s)

@@ -1,7 +1,7 @@
-/* A tape: element-wise instructions and sums over one tile of a few vectors after the other, the accumulator, which stays in registers.
+/* A tape: element-wise instructions and sums that run over tile after tile; a tile is a few vectors in registers, the accumulator.
 **
-** Each instruction is a function that ends in a call of the next, so the vectors travel in the registers of the calling convention and a
-** step of an expression costs one load from the first-level cache. Every instruction rounds as the loop of its node does. */
+** Each instruction is a function that ends in a call of the next, so the vectors travel in the registers of the calling convention, and
+** an operation costs one load from the first-level cache. Every instruction rounds once, like the loop of its node. */
 #ifndef NODES_KERNELS_TAPE_H
 #define NODES_KERNELS_TAPE_H
 

@@ -5,7 +5,7 @@ enum {
     WIDTH = VECTOR_BYTES / sizeof(real),
     TILE = WIDTH * CAK_TAPE_VECTORS,
     PARTS = CAK_TAPE_LANES / WIDTH, /* vectors of the lanes */
-    AHEAD = 1024,                   /* bytes */
+    AHEAD = 512,                    /* bytes */
     LINE = 64
 };
 #ifdef CAK_DOUBLE

@@ -23,6 +23,7 @@ typedef struct program {
     int *stage;
     real **data;
     int64_t samples; /* 0: all */
+    int over;        /* values that took over the memory of another one */
 } program;
 
 static const cak_value *value(const program *p, int id) { return cak_graph_value(p->g, (cak_ref){ id }); }
@@ -64,6 +65,44 @@ static void give_memory(program *p)
     }
 }
 
+/* Is `write`, a value of unit i, allowed to lie where `read` lies? Nothing after it reads that, and before it all element by element. */
+static bool may_take_over(const program *p, int i, int write, int read)
+{
+    for (int id = 0; id < cak_graph_size(p->g); id++)
+        if (p->keep[id] && root_of(p, id) == read) return false;
+    for (int j = i; j < p->units.n; j++)
+        for (int k = 0; k < p->units.unit[j].n; k++) {
+            int id = p->units.unit[j].id[k];
+            for (int m = 0; m < value(p, id)->n_in; m++) {
+                int in = value(p, id)->in[m].id;
+                if (root_of(p, in) == read && (j > i || id > write || size_of(p, in) != size_of(p, write))) return false;
+            }
+        }
+    return true;
+}
+
+/* Give values the memory of what they are the last to read, wherever that is allowed. */
+static void take_over(program *p)
+{
+    bool *taken = cak_arena_alloc(p->a, (size_t)cak_graph_size(p->g) + 1);
+    for (int i = 0; i < p->units.n; i++)
+        for (int k = 0; k < p->units.unit[i].n; k++) {
+            int write = p->units.unit[i].id[k];
+            bool done = !p->units.stored[write] || !value(p, write)->node->in_place;
+            for (int m = 0; m <= k && !done; m++) {
+                const cak_value *v = value(p, p->units.unit[i].id[m]);
+                for (int j = 0; j < v->n_in && !done; j++) {
+                    int read = root_of(p, v->in[j].id);
+                    if (!p->data[read] || taken[read] || read == write || !may_take_over(p, i, write, read)) continue;
+                    p->data[write] = p->data[read];
+                    p->over += done = taken[read] = true;
+                }
+            }
+        }
+    for (int id = 0; id < cak_graph_size(p->g); id++)
+        if (value(p, id)->node->alias) p->data[id] = p->data[value(p, id)->in[0].id];
+}
+
 static cak_view view_of(const program *p, int id)
 {
     cak_view v = { value(p, id)->shape, p->data[id] };
@@ -97,11 +136,10 @@ static void run_fused(const program *p, const cak_unit *u)
     for (size_t i = bytes; i < bytes + GUARD; i++) ck_assert_msg(scratch[i] == 0xff, "a unit writes past its scratch");
 }
 
-/* Units run when what they read is there; `alone`: units of one element-wise value run as fused ones too. */
+/* Units run when what they read is there; memory was given. `alone`: units of one element-wise value run as fused ones too. */
 static void run_program(program *p, bool alone)
 {
     bool *ready = cak_arena_alloc(p->a, (size_t)cak_graph_size(p->g) + 1);
-    give_memory(p);
     for (int i = 0; i < p->units.n; i++) {
         const cak_unit *u = &p->units.unit[i];
         for (int k = 0; k < u->n; k++) {
@@ -128,6 +166,7 @@ static program run_as(cak_arena *a, const cak_graph *g, const cak_ref *out, bool
     program p = open_program(a, g, out, OUTS);
     p.samples = samples;
     p.units = cak_fuse(a, g, p.run, p.keep, p.stage, fuse);
+    give_memory(&p);
     run_program(&p, fuse);
     return p;
 }
@@ -273,12 +312,32 @@ START_TEST(some_samples_of_a_batch)
 }
 END_TEST
 
+START_TEST(memory_taken_over_in_place)
+{
+    int over = 0;
+    for (int seed = 0; seed < 120; seed++) {
+        cak_ref out[OUTS];
+        bench b = random_bench(seed, true, out);
+        program plain = run_as(b.a, b.g, out, false, 0), fused = open_program(b.a, b.g, out, OUTS);
+        fused.units = cak_fuse(b.a, b.g, fused.run, fused.keep, fused.stage, true);
+        give_memory(&fused);
+        take_over(&fused);
+        run_program(&fused, true);
+        compare(&plain, &fused, out, "in place", seed);
+        over += fused.over;
+        close_bench(&b);
+    }
+    ck_assert_int_gt(over, 300);
+}
+END_TEST
+
 /* ---- what becomes a unit, what is stored ---- */
 
 static program partition(const bench *b, const cak_ref *out, int n)
 {
     program p = open_program(b->a, b->g, out, n);
     p.units = cak_fuse(b->a, b->g, p.run, p.keep, p.stage, true);
+    give_memory(&p);
     run_program(&p, true);
     return p;
 }
@@ -347,6 +406,7 @@ START_TEST(what_others_read_is_stored)
     program p = open_program(b.a, b.g, out, 4);
     p.stage[out[2].id] = 1;
     p.units = cak_fuse(b.a, b.g, p.run, p.keep, p.stage, true);
+    give_memory(&p);
     run_program(&p, true);
     const cak_ref stored[] = { kept, padded, staged, flat, narrow };
     for (int i = 0; i < 5; i++) ck_assert_msg(p.units.stored[stored[i].id] && times(&p, stored[i]) == 1, "value %d", i);
@@ -411,6 +471,7 @@ START_TEST(normalisation_moves_few_bytes)
     program fused = open_program(b.a, g, out, 4), plain = open_program(b.a, g, out, 4);
     fused.units = cak_fuse(b.a, g, fused.run, fused.keep, fused.stage, true);
     plain.units = cak_fuse(b.a, g, plain.run, plain.keep, plain.stage, false);
+    give_memory(&fused), give_memory(&plain);
     run_program(&fused, true), run_program(&plain, false);
     int reads[2], writes[2];
     count_traffic(&fused, 2 * 2 * 24 * 25 * 16, &reads[0], &writes[0]);
@@ -450,6 +511,6 @@ START_TEST(five_thousand_values_are_partitioned_fast)
 }
 END_TEST
 
-SUITE(fuse, fused_values_have_the_same_bits, some_samples_of_a_batch, a_path_through_a_sum_splits,
+SUITE(fuse, fused_values_have_the_same_bits, some_samples_of_a_batch, memory_taken_over_in_place, a_path_through_a_sum_splits,
       cheap_values_are_computed_again, what_others_read_is_stored, units_have_a_limit, normalisation_moves_few_bytes,
       five_thousand_values_are_partitioned_fast)
