@@ -5,6 +5,13 @@
 
 #include <check.h>
 
+/* Random tests try fewer cases where sanitizers slow each of them down. */
+#ifdef __SANITIZE_ADDRESS__
+enum { FEWER = 4 };
+#else
+enum { FEWER = 1 };
+#endif
+
 int suite_main(const char *name, const TTest *const *tests, int n, int argc, char **argv);
 
 #define SUITE(name, ...)                                                                  \
