@@ -34,6 +34,8 @@ expect 70 "cannot be run" bench "${quick[@]}" --filter '^startup' --cak "$work/n
 expect 70 "failed" bench "${quick[@]}" --filter '^startup' --cak /bin/false
 expect 0 "startup/first_step" bench "${quick[@]}" --filter '^startup'
 
+grep -q '^CAK_OPENMP:BOOL=OFF' "$(dirname "$cak")/CMakeCache.txt" 2>/dev/null && finish # one thread: nothing to divide
+
 # how work is divided is exact; of the speed-up it is known that it cannot be more than the threads
 expect 0 "2_threads: slots 2  team 1  waves 1  inside 1 " bench "${quick[@]}" --filter '^balance/16x64x64/generator/d' --json "$work/b.json"
 for key in samples_of_a_slice special_work 64_threads.slots 64_threads.team 16_threads.waves 4_threads.inside 2_threads.outside \
