@@ -196,7 +196,7 @@ static cak_view view(const run *r, int id)
 {
     cak_ref v = { id };
     CAK_CHECK(r->data[id] != NULL); /* every input and parameter was bound */
-    return (cak_view){ r->rows ? cak_shape_in_slice(r->e->p->g, v, r->rows) : *cak_shape_of(r->e->p->g, v), r->data[id] };
+    return (cak_view){ cak_shape_in_slice(r->e->p->g, v, r->rows), r->data[id] };
 }
 
 static void run_job(const run *r, const cak_job *j)

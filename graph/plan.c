@@ -26,10 +26,15 @@ static bool external(const cak_graph *g, int id) { return cak_value_name(g, (cak
 static const cak_value *value(const planner *q, int id) { return cak_graph_value(q->g, (cak_ref){ id }); }
 static void *per_value(planner *q, size_t item) { return cak_arena_alloc(q->tmp, ((size_t)q->size + 1) * item); }
 
+static int64_t elements(const planner *q, int id, int64_t rows)
+{
+    cak_shape s = cak_shape_in_slice(q->g, (cak_ref){ id }, rows);
+    return cak_shape_size(&s);
+}
+
 static size_t value_bytes(const planner *q, int id, int64_t rows)
 {
-    cak_shape s = rows ? cak_shape_in_slice(q->g, (cak_ref){ id }, rows) : value(q, id)->shape;
-    return round_up((size_t)cak_shape_size(&s) * sizeof(real));
+    return round_up((size_t)elements(q, id, rows) * sizeof(real));
 }
 
 static bool has_rows(const planner *q, int id) { return value(q, id)->rows == CAK_ROWS_SAMPLE; }
@@ -71,12 +76,6 @@ static void find_reads(planner *q, steps *s, const cak_unit *u, cak_step_io *io,
             io->read[io->n_read++] = in;
         }
     }
-}
-
-static int64_t elements(const planner *q, int id, int64_t rows)
-{
-    cak_shape s = rows ? cak_shape_in_slice(q->g, (cak_ref){ id }, rows) : value(q, id)->shape;
-    return cak_shape_size(&s);
 }
 
 /* May the unit write the elements of `write` where it reads those of `read`? All works element by element, value after value: so it may
@@ -263,22 +262,12 @@ static void plan_main(planner *q)
     p->job = main.job;
 }
 
-static cak_site value_site(const cak_graph *g, const cak_value *v, cak_ref r, int64_t rows)
-{
-    cak_site s = { .attr = v->attr, .n_in = v->n_in, .y = CAK_NONE, .y_shape = rows ? cak_shape_in_slice(g, r, rows) : v->shape };
-    for (int k = 0; k < v->n_in; k++) {
-        s.in[k] = v->in[k];
-        s.in_shape[k] = rows ? cak_shape_in_slice(g, v->in[k], rows) : *cak_shape_of(g, v->in[k]);
-    }
-    return s;
-}
-
 static size_t job_scratch(const planner *q, const cak_job *j, int64_t rows)
 {
     if (j->round >= 0) return 0;
     if (j->fused) return round_up(cak_fused_scratch(j->fused));
     const cak_value *v = value(q, j->unit.id[0]);
-    cak_site s = value_site(q->g, v, (cak_ref){ j->unit.id[0] }, rows);
+    cak_site s = cak_site_in_slice(q->g, (cak_ref){ j->unit.id[0] }, rows);
     return v->node->scratch ? round_up(v->node->scratch(&s)) : 0;
 }
 

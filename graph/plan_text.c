@@ -7,7 +7,7 @@
 static void add_value(cak_text_builder *b, const cak_program *p, const cak_timetable *s, int id, int step, int64_t rows)
 {
     cak_ref r = { id };
-    cak_shape shape = rows ? cak_shape_in_slice(p->g, r, rows) : *cak_shape_of(p->g, r);
+    cak_shape shape = cak_shape_in_slice(p->g, r, rows);
     char text[CAK_SHAPE_TEXT];
     cak_text_add(b, "%4d  %%%-5d %-16s", step, id, cak_graph_value(p->g, r)->node->name);
     if (s->of[id] >= 0) {

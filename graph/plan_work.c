@@ -2,34 +2,13 @@
 #include "graph/par.h"
 #include "graph/plan.h"
 
-static cak_shape shape_of(const cak_program *p, cak_ref r, int64_t rows)
-{
-    return rows ? cak_shape_in_slice(p->g, r, rows) : *cak_shape_of(p->g, r);
-}
-
-/* What a node does not tell is one operation for each element of its largest operand: the result, or what a sum reads. */
-static double value_work(const cak_program *p, int id, int64_t rows)
-{
-    cak_ref r = { id };
-    const cak_value *v = cak_graph_value(p->g, r);
-    cak_site s = { .attr = v->attr, .n_in = v->n_in, .y = r, .y_shape = shape_of(p, r, rows) };
-    int64_t most = cak_shape_size(&s.y_shape);
-    for (int k = 0; k < v->n_in; k++) {
-        s.in[k] = v->in[k];
-        s.in_shape[k] = shape_of(p, v->in[k], rows);
-        int64_t size = cak_shape_size(&s.in_shape[k]);
-        most = size > most ? size : most;
-    }
-    return v->node->flops ? v->node->flops(&s) : (double)most;
-}
-
 /* Of the steps of a timetable; a round is no unit. */
 static double timetable_work(const cak_program *p, const cak_timetable *s, const cak_job *job, int64_t rows)
 {
     double work = 0;
     for (int t = 0; t < s->n; t++) {
         const cak_job *j = &job[s->step[t].what];
-        for (int i = 0; j->round < 0 && i < j->unit.n; i++) work += value_work(p, j->unit.id[i], rows);
+        for (int i = 0; j->round < 0 && i < j->unit.n; i++) work += cak_value_cost(p->g, (cak_ref){ j->unit.id[i] }, rows);
     }
     return work;
 }

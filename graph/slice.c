@@ -183,6 +183,17 @@ cak_shape cak_shape_in_slice(const cak_graph *g, cak_ref r, int64_t rows)
 {
     const cak_value *v = cak_graph_value(g, r);
     cak_shape y = v->shape;
-    if (v->rows == CAK_ROWS_SAMPLE) y.dim[0] = rows;
+    if (rows && v->rows == CAK_ROWS_SAMPLE) y.dim[0] = rows;
     return y;
+}
+
+cak_site cak_site_in_slice(const cak_graph *g, cak_ref r, int64_t rows)
+{
+    const cak_value *v = cak_graph_value(g, r);
+    cak_site s = { .attr = v->attr, .n_in = v->n_in, .y = r, .y_shape = cak_shape_in_slice(g, r, rows) };
+    for (int k = 0; k < v->n_in; k++) {
+        s.in[k] = v->in[k];
+        s.in_shape[k] = cak_shape_in_slice(g, v->in[k], rows);
+    }
+    return s;
 }

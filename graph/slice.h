@@ -30,7 +30,12 @@ const bool *cak_special_only(cak_arena *a, const cak_graph *g, const cak_ref *ou
 /* By id: what round k computes for a slice to have the values of roots[]. */
 bool *cak_round_values(cak_arena *a, const cak_graph *g, const cak_slices *s, int k, const bool *roots);
 
-/* Shape of a value in a slice of `rows` samples. */
+/* Shape of a value in a slice of `rows` samples, and what its node's functions receive there; rows 0: the whole batch. */
+cak_site cak_site_in_slice(const cak_graph *g, cak_ref r, int64_t rows);
 cak_shape cak_shape_in_slice(const cak_graph *g, cak_ref r, int64_t rows);
+
+/* Work of a value in a slice, as cak_graph_cost() has it: what a node does not tell is one operation for each element of its largest
+** operand, the result or what a sum reads. */
+double cak_value_cost(const cak_graph *g, cak_ref r, int64_t rows);
 
 #endif
