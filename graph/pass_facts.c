@@ -82,25 +82,27 @@ static bool *find_zero(const cak_graph *g, const cak_facts *f, const int *same, 
     return zero;
 }
 
+typedef struct known {
+    const cak_graph *g;
+    const int *same;
+    const bool *zero;
+} known;
+
+static cak_ref replace(const void *ctx, cak_graph *to, cak_ref old, const cak_value *v, const cak_ref *in, const cak_ref *renamed)
+{
+    const known *k = ctx;
+    int id = k->same[old.id];
+    (void)renamed;
+    if (k->zero[id]) return cak_expand_samples(to, cak_const(to, 0), &v->shape);
+    return cak_pass_keep(to, cak_graph_value(k->g, (cak_ref){ id }), in);
+}
+
 cak_graph *cak_pass_facts(const cak_graph *g, cak_ref *out, int n, const cak_facts *facts)
 {
-    cak_graph *to = cak_graph_open(cak_graph_diag(g));
-    cak_arena *a = cak_graph_arena(to);
-    const bool *live = cak_pass_live(g, out, n, a);
+    cak_arena *a = cak_arena_open("facts");
     const int *same = find_same(g, facts, a);
-    const bool *zero = find_zero(g, facts, same, a);
-    cak_ref *renamed = cak_arena_alloc(a, ((size_t)cak_graph_size(g) + 1) * sizeof *renamed);
-    for (int id = 0; id < cak_graph_size(g); id++) {
-        if (!live[id]) continue;
-        const cak_value *v = cak_graph_value(g, (cak_ref){ same[id] });
-        cak_ref in[CAK_MAX_IN];
-        for (int k = 0; k < v->n_in; k++) in[k] = renamed[v->in[k].id];
-        cak_where old = cak_graph_at(to, v->origin, v->label);
-        renamed[id] = zero[same[id]] ? cak_expand_samples(to, cak_const(to, 0), &v->shape) : cak_pass_keep(to, v, in);
-        cak_graph_restore(to, old);
-    }
-    for (int i = 0; i < n; i++)
-        if (!cak_is_none(out[i])) out[i] = renamed[out[i].id];
-    cak_verify(to);
+    known k = { g, same, find_zero(g, facts, same, a) };
+    cak_graph *to = cak_pass_run_far(g, out, n, cak_pass_live(g, out, n, a), replace, &k);
+    cak_arena_close(a);
     return to;
 }
