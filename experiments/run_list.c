@@ -9,7 +9,7 @@
 #include "graph/io.h"
 #include "graph/text.h"
 
-enum { MAX_DEPTH = 8 };
+enum { MAX_DEPTH = 8, MAX_OVERRIDES = 1 << 20 };
 
 #define RUNS "runs" /* where runs are when nothing else is said */
 
@@ -132,12 +132,13 @@ static int64_t count(const cak_metrics_table *t, const char *name)
     return t->n_rows && c >= 0 && t->value[c] >= 0 && t->value[c] < 1e15 ? (int64_t)t->value[c] + 1 : 0;
 }
 
+static int64_t integer(const json_t *value) { return json_is_integer(value) ? json_integer_value(value) : -1; }
+
 /* The step in which a run diverged has a record, but was not completed. */
-static int64_t completed_steps(const json_t *doc, const cak_metrics_table *step)
+static int64_t completed_steps(int64_t diverged, const cak_metrics_table *step)
 {
-    const json_t *diverged = json_object_get(json_object_get(doc, "diverged"), "step");
     int64_t n = count(step, "step");
-    return n - (json_is_integer(diverged) && json_integer_value(diverged) == n - 1);
+    return n - (n > 0 && diverged == n - 1);
 }
 
 static uint64_t total_size(cak_arena *a, cak_diag *d, const char *dir)
@@ -151,6 +152,40 @@ static uint64_t total_size(cak_arena *a, cak_diag *d, const char *dir)
 
 static const char *copy(cak_arena *a, const char *text) { return text ? cak_arena_text(a, text) : NULL; }
 
+static int by_key(const void *x, const void *y) { return strcmp(((const cak_pair *)x)->key, ((const cak_pair *)y)->key); }
+
+static cak_run_streams read_streams(cak_arena *a, const json_t *json)
+{
+    json_t *init = json_object_get(json, "init"), *digest;
+    const char *name;
+    cak_pair *pair = cak_arena_alloc(a, (json_object_size(init) + 1) * sizeof *pair);
+    int n = 0;
+    json_object_foreach(init, name, digest)
+    {
+        const char *text = json_string_value(digest);
+        if (text) pair[n++] = (cak_pair){ cak_arena_text(a, name), cak_arena_text(a, text) };
+    }
+    qsort(pair, (size_t)n, sizeof *pair, by_key);
+    return (cak_run_streams){ copy(a, json_string_value(json_object_get(json, "batches"))), pair, n };
+}
+
+/* The lines of overrides.txt; a run may have none. */
+static bool read_overrides(cak_arena *a, cak_diag *d, const cak_run *run, cak_run_info *info)
+{
+    const char *path = cak_run_path(run, "overrides.txt");
+    if (!cak_io_exists(path)) return true;
+    char *text = cak_io_read_all(a, d, CAK_E4002, path, MAX_OVERRIDES, NULL), *rest = NULL;
+    if (!text) return false;
+    const char **line = NULL;
+    int cap = 0;
+    for (char *l = strtok_r(text, "\n", &rest); l; l = strtok_r(NULL, "\n", &rest)) {
+        line = cak_arena_grow(a, line, &cap, info->n_overrides + 1, sizeof *line);
+        line[info->n_overrides++] = l;
+    }
+    info->overrides = line;
+    return true;
+}
+
 static cak_run_info *describe(cak_arena *a, cak_diag *d, const cak_run *run)
 {
     cak_run_info *info = cak_arena_alloc(a, sizeof *info);
@@ -158,6 +193,10 @@ static cak_run_info *describe(cak_arena *a, cak_diag *d, const cak_run *run)
     info->config_hash = copy(a, cak_run_text(run, "config_hash"));
     info->seed = (uint64_t)json_integer_value(json_object_get(run->doc, "seed"));
     info->created = seconds_of(json_string_value(json_object_get(json_object_get(run->doc, "time"), "created")));
+    info->parent = copy(a, cak_run_text(run, "parent"));
+    info->exit_code = (int)integer(json_object_get(run->doc, "exit_code"));
+    info->diverged_step = integer(json_object_get(json_object_get(run->doc, "diverged"), "step"));
+    info->streams = read_streams(a, json_object_get(run->doc, "streams"));
     size_t n = json_dumpb(run->doc, NULL, 0, JSON_REAL_PRECISION(15));
     char *json = cak_arena_alloc(a, n + 1);
     json_dumpb(run->doc, json, n, JSON_REAL_PRECISION(15));
@@ -166,9 +205,9 @@ static cak_run_info *describe(cak_arena *a, cak_diag *d, const cak_run *run)
     info->size = total_size(a, d, run->dir);
     info->last = cak_metrics_last(a, d, run->dir, "epoch");
     const cak_metrics_table *step = cak_metrics_last(a, d, run->dir, "step");
-    if (!info->last || !step) return NULL;
+    if (!info->last || !step || !read_overrides(a, d, run, info)) return NULL;
     info->epochs = count(info->last, "epoch");
-    info->steps = completed_steps(run->doc, step);
+    info->steps = completed_steps(info->diverged_step, step);
     return info;
 }
 

@@ -378,6 +378,41 @@ START_TEST(finds_and_describes_runs)
 }
 END_TEST
 
+START_TEST(describes_what_comparisons_need)
+{
+    begin();
+    cak_run_spec s = spec();
+    s.parent = "lr/0123456789abcdef";
+    s.dir = in(root, "r");
+    cak_run *run = cak_run_create(d, &s);
+    cak_run_info *info = cak_run_describe(a, d, s.dir);
+    ck_assert(info->exit_code == -1 && info->diverged_step == -1 && info->n_overrides == 0);
+    ck_assert(!info->streams.batches && info->streams.n_init == 0);
+    ck_assert_str_eq(info->parent, s.parent);
+    ck_assert(cak_run_write(d, run, "overrides.txt", "hp.lr=1e-4\nseed=3\n"));
+    json_object_set_new(run->doc, "streams",
+                        json_pack("{s:s, s:{s:s, s:i, s:s}}", "batches", "b", "init", "z.w", "1", "odd", 1, "a.w", "2"));
+    ck_assert(cak_run_start(d, run));
+    cak_run_end ended = { CAK_RUN_DIVERGED, CAK_EXIT_DIVERGED, &(cak_run_diverged){ .step = 0, .value = (double)NAN } };
+    ck_assert(cak_run_finish(d, run, &ended));
+    cak_run_close(run);
+    info = cak_run_describe(a, d, s.dir);
+    ck_assert(info->exit_code == CAK_EXIT_DIVERGED && info->diverged_step == 0 && info->steps == 0);
+    ck_assert_int_eq(info->n_overrides, 2);
+    ck_assert_str_eq(info->overrides[0], "hp.lr=1e-4");
+    ck_assert_str_eq(info->overrides[1], "seed=3");
+    ck_assert_str_eq(info->streams.batches, "b");
+    ck_assert_int_eq(info->streams.n_init, 2);
+    ck_assert_str_eq(info->streams.init[0].key, "a.w");
+    ck_assert_str_eq(info->streams.init[1].value, "1");
+    ck_assert_int_eq(unlink(in(root, "r/overrides.txt")), 0);
+    ck_assert_int_eq(mkdir(in(root, "r/overrides.txt"), 0700), 0);
+    ck_assert_ptr_null(cak_run_describe(a, d, s.dir));
+    expect(CAK_E4002, "overrides.txt");
+    end();
+}
+END_TEST
+
 START_TEST(text_for_people)
 {
     begin();
@@ -396,4 +431,4 @@ END_TEST
 
 SUITE(rundir, a_new_run, runs_of_one_second_have_their_own_directories, a_directory_given_by_name, names_are_no_paths, states,
       a_run_has_one_owner, opening_removes_temporaries_and_refuses_links, what_is_no_run, writes_files_of_the_run,
-      finds_and_describes_runs, text_for_people)
+      finds_and_describes_runs, describes_what_comparisons_need, text_for_people)
