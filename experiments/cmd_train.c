@@ -1,10 +1,11 @@
 /* cak train and cak resume. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "experiments/checkpoint.h"
 #include "experiments/command.h"
 #include "experiments/prepare.h"
-#include "experiments/train.h"
+#include "experiments/streams.h"
 #include "graph/io.h"
 #include "graph/par.h"
 #include "graph/text.h"
@@ -56,6 +57,16 @@ static void close_ports(cak_experiment *x, real **port)
         cak_slab_free(port[i], (size_t)(x->batch[0] * cak_shape_size(&x->loader.port[i].shape)) * sizeof(real));
 }
 
+static cak_batches batches_of(const cak_data *data) { return (cak_batches){ data->ops, data->loader, data->digest }; }
+
+/* What training will start from. Parameters have their initial values. */
+static void put_digests(cak_run *run, const cak_experiment *x, const cak_data *data)
+{
+    cak_batches batches = batches_of(data);
+    cak_run_put_text(run, "data_hash", data->digest);
+    cak_streams_put(run, x, &batches);
+}
+
 /* config.yaml, graph and plan of each phase, the data that went in. */
 static bool describe_run(cak_diag *d, cak_run *run, cak_experiment *x, const cak_data *data)
 {
@@ -68,7 +79,7 @@ static bool describe_run(cak_diag *d, cak_run *run, cak_experiment *x, const cak
                      cak_dump_text(x->arena, s->graph, s->out, s->out_name, s->n_out));
         cak_text_add(&plan, "phase %s\n%s\n", x->phase[i].name, cak_program_text(x->arena, s->program));
     }
-    cak_run_put_text(run, "data_hash", data->digest);
+    put_digests(run, x, data);
     return ok && cak_run_write(d, run, "graph.txt", cak_text_done(&graph)) &&
            cak_run_write(d, run, "plan.txt", cak_text_done(&plan)) &&
            cak_run_write(d, run, "data.json", cak_data_json(data, x->arena));
@@ -89,7 +100,7 @@ static bool write_sources(cak_diag *d, cak_run *run, const cak_config *c, int n,
 
 static int train(cak_experiment *x, cak_data *data, real *const *port, cak_run *run, const cak_train_options *t)
 {
-    cak_batches batches = { data->ops, data->loader, data->digest };
+    cak_batches batches = batches_of(data);
     return cak_train(x, &batches, port, run, t);
 }
 
@@ -104,7 +115,8 @@ static cak_run *create_run(cak_diag *d, cak_experiment *x, const train_options *
                           .config_digest = digest,
                           .argc = argc,
                           .argv = argv,
-                          .threads = cak_threads() };
+                          .threads = cak_threads(),
+                          .parent = getenv("CAK_PARENT") }; /* set by a sweep for its runs */
     return cak_run_create(d, &spec);
 }
 
@@ -196,8 +208,11 @@ static int resume_command(cak_diag *d, const char *dir, const train_options *o, 
         fflush(stdout);
         int n;
         real **port = open_ports(x);
-        if (cak_ckpt_steps(x->arena, d, run->dir, &n) && n) x->init_from = NULL; /* the checkpoint holds what it gave */
-        if (cak_experiment_ready(x, port)) code = train(x, data, port, run, t);
+        bool begun = cak_ckpt_steps(x->arena, d, run->dir, &n) && n;
+        if (begun) x->init_from = NULL; /* the checkpoint holds what it gave */
+        bool ready = cak_experiment_ready(x, port);
+        if (ready && !begun) put_digests(run, x, data); /* it may have ended before they were written */
+        if (ready) code = train(x, data, port, run, t);
         close_ports(x, port);
     }
     cak_data_close(data);
