@@ -43,6 +43,7 @@ typedef struct cak_launcher {
 typedef struct cak_sweep {
     cak_arena *arena;
     const char *path;               /* of the file */
+    const char *text;               /* the file, complete in itself: with name and absolute base */
     const char *name, *description; /* name: of the file without suffix when it gives none */
     const char *base;               /* path of the configuration, absolute */
     cak_sweep_method method;
