@@ -69,6 +69,7 @@ cak_sweep *cak_sweep_load(cak_diag *d, const char *path, int64_t run_cap);
 /* The sweep that `cak train -m CONFIG key=a,b key=range(0,5)` means (Hydra's multirun: a grid). */
 cak_sweep *cak_sweep_multirun(cak_diag *d, const char *config, const char *const *override, int n);
 void cak_sweep_close(cak_sweep *s);
+bool cak_sweep_is(const char *path); /* a sweep file, not a configuration? */
 
 /* "hp.lr=1e-4", "seed=0": what the point adds to the configuration, in the order of the parameters; memory of `a`. */
 const char **cak_point_overrides(cak_arena *a, const cak_sweep *s, const cak_point *p);
