@@ -144,9 +144,18 @@ static bool replace(cak_arena *a, const char *path, const cak_io_part *parts, in
     return sync_dir(dir_name(a, path));
 }
 
+/* A rename would put a file in the place of a device or a pipe. */
+static bool may_replace(cak_diag *d, const char *path)
+{
+    struct stat st;
+    if (!cak_io_no_link(d, path)) return false;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) return true;
+    return cak_error(d, CAK_E4001, CAK_NOWHERE, "cannot write %s: not a regular file", path);
+}
+
 bool cak_io_replace(cak_diag *d, const char *path, const cak_io_part *parts, int n)
 {
-    if (!cak_io_no_link(d, path)) return false;
+    if (!may_replace(d, path)) return false;
     cak_arena *a = cak_arena_open("file name");
     bool ok = replace(a, path, parts, n) || failed(d, CAK_E4001, "write", path);
     cak_arena_close(a);

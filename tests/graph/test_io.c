@@ -166,6 +166,19 @@ START_TEST(never_writes_through_a_link)
 }
 END_TEST
 
+START_TEST(replaces_files_only)
+{
+    begin();
+    struct stat st;
+    cak_io_part part = { "new", 3 };
+    ck_assert_int_eq(mkfifo(in("pipe"), 0600), 0);
+    ck_assert(!cak_io_replace(d, in("pipe"), &part, 1));
+    expect(CAK_E4001, "not a regular file");
+    ck_assert(lstat(in("pipe"), &st) == 0 && S_ISFIFO(st.st_mode));
+    end();
+}
+END_TEST
+
 START_TEST(appends_whole_records)
 {
     begin();
@@ -308,5 +321,6 @@ START_TEST(disk_space)
 END_TEST
 
 SUITE(io, reads_whole_files, refuses_what_is_no_regular_file, reading_past_the_end_is_an_error, replaces_atomically,
-      a_failed_write_leaves_the_old_file, never_writes_through_a_link, appends_whole_records, a_full_device_is_an_error,
-      directories, removes_files_and_temporaries, one_process_holds_a_lock, a_killed_process_loses_its_lock, disk_space)
+      a_failed_write_leaves_the_old_file, never_writes_through_a_link, replaces_files_only, appends_whole_records,
+      a_full_device_is_an_error, directories, removes_files_and_temporaries, one_process_holds_a_lock,
+      a_killed_process_loses_its_lock, disk_space)
