@@ -144,7 +144,10 @@ static void read_metric(reading *r)
     };
     metric_attr m = { 0 };
     cak_yaml *map = section(r, "metric", CAK_YAML_MAP);
-    if (map && read_map(r, map, rows, &m, "metric")) r->s->metric = m.name, r->s->maximize = m.goal == 1;
+    if (!map || !read_map(r, map, rows, &m, "metric")) return;
+    r->s->metric = m.name;
+    r->s->metric_at = cak_yaml_get(map, "name")->pos;
+    r->s->maximize = m.goal == 1;
 }
 
 static void read_pair_by(reading *r)

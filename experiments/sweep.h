@@ -49,6 +49,7 @@ typedef struct cak_sweep {
     cak_sweep_method method;
     uint64_t seed;      /* of random draws */
     const char *metric; /* an epoch metric, NULL: none */
+    cak_pos metric_at;
     bool maximize;
     const char **key; /* parameters in the order of the file: "hp.lr", "model", "seed" */
     cak_pos *key_at;

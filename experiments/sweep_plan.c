@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "experiments/sweep_check.h"
 #include "experiments/sweep_dir.h"
 #include "experiments/sweep_parts.h"
 #include "graph/io.h"
@@ -99,14 +100,6 @@ static const char *plan_text(cak_arena *a, const char *dir, const cak_sweep *s, 
     return cak_text_done(&b);
 }
 
-static const char *describe(cak_arena *a, const cak_sweep *s, const cak_point *p)
-{
-    cak_text_builder b = { .a = a };
-    const char **line = cak_point_overrides(a, s, p);
-    for (int i = 0; i < s->n_keys; i++) cak_text_add(&b, "%s%s", i ? " " : "", line[i]);
-    return cak_text_done(&b);
-}
-
 /* Points that are in both plans must mean the same in both. */
 static bool unchanged(cak_arena *a, cak_diag *d, const char *dir, const cak_sweep *s, const char *const *config_hash,
                       const plan *old)
@@ -122,7 +115,7 @@ static bool unchanged(cak_arena *a, cak_diag *d, const char *dir, const cak_swee
     json_decref(hash);
     if (!changed) return true;
     cak_error(d, CAK_E5002, CAK_NOWHERE, "%s: the configuration of point %s is another one than when the plan was made", dir,
-              describe(a, s, &s->point[first]));
+              cak_point_text(a, s, &s->point[first]));
     if (changed > 1) cak_note(d, CAK_NOWHERE, "and that of %d more points", changed - 1);
     cak_note(d, (cak_pos){ .file = s->base },
              "this file, or one that it names, was edited, or the program composes it differently");
