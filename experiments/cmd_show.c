@@ -26,7 +26,9 @@ static void print_value(cak_arena *a, const char *name, const json_t *v)
 /* All fields; objects one level deep, so that "host.cpu" has its own line. */
 static void print_fields(cak_arena *a, json_t *doc)
 {
-    static const char *const elsewhere[] = { "history", "argv", "metrics", "size", NULL }; /* printed in their own way */
+    static const char *const elsewhere[] = {
+        "history", "argv", "metrics", "size", "streams", NULL
+    }; /* printed in their own way */
     const char *key, *inner;
     json_t *v, *w;
     json_object_foreach(doc, key, v)
@@ -76,6 +78,7 @@ static void print_files(cak_arena *a, cak_diag *d, const cak_run_info *r)
 static void print_run(cak_arena *a, cak_diag *d, const cak_run_info *r, json_t *doc)
 {
     print_fields(a, doc);
+    print_value(a, "streams.batches", json_object_get(json_object_get(doc, "streams"), "batches"));
     print_words(a, "argv", json_object_get(doc, "argv"));
     print_history(a, json_object_get(doc, "history"));
     print_metrics(a, r->last);

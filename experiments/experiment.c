@@ -428,6 +428,14 @@ void cak_experiment_close(cak_experiment *x)
     cak_arena_close(x->arena);
 }
 
+int64_t cak_experiment_batches(const cak_experiment *x) { return x->loader.items / x->batch[0] + (x->batch[1] > 0); }
+
+int64_t cak_experiment_steps(const cak_experiment *x)
+{
+    int64_t all = x->train.epochs * cak_experiment_batches(x);
+    return x->train.max_steps && x->train.max_steps < all ? x->train.max_steps : all;
+}
+
 void cak_experiment_schedules(cak_experiment *x, int64_t epoch)
 {
     for (int i = 0; i < x->n_schedules; i++) {

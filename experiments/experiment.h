@@ -122,6 +122,8 @@ bool cak_experiment_streams(const cak_experiment *x);
 bool cak_experiment_ready(cak_experiment *x, real *const *port);
 void cak_experiment_close(cak_experiment *x);
 
+int64_t cak_experiment_batches(const cak_experiment *x);         /* of an epoch */
+int64_t cak_experiment_steps(const cak_experiment *x);           /* of the whole run: batches of all epochs, or train.max_steps */
 void cak_experiment_schedules(cak_experiment *x, int64_t epoch); /* set every schedule to its value in an epoch */
 
 #endif

@@ -120,6 +120,7 @@ void cak_run_put_text(cak_run *run, const char *key, const char *value)
 {
     json_object_set_new(run->doc, key, json_string(value));
 }
+void cak_run_put_json(cak_run *run, const char *key, json_t *value) { json_object_set_new(run->doc, key, value); }
 void cak_run_put_int(cak_run *run, const char *key, int64_t value) { json_object_set_new(run->doc, key, json_integer(value)); }
 const char *cak_run_text(const cak_run *run, const char *key) { return json_string_value(json_object_get(run->doc, key)); }
 

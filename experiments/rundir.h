@@ -63,6 +63,7 @@ bool cak_run_write(cak_diag *d, cak_run *run, const char *name, const char *text
 
 /* Fields of run.json that are known later ("data_hash", "data_files"); written with the next change of state. */
 void cak_run_put_text(cak_run *run, const char *key, const char *value);
+void cak_run_put_json(cak_run *run, const char *key, struct json_t *value); /* takes the value over */
 void cak_run_put_int(cak_run *run, const char *key, int64_t value);
 const char *cak_run_text(const cak_run *run, const char *key); /* top-level string of run.json, NULL when absent */
 

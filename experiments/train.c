@@ -52,11 +52,6 @@ typedef struct trainer {
 } trainer;
 
 static double wall(const trainer *t) { return t->spent + cak_seconds() - t->started; }
-static uint64_t batches_per_epoch(const cak_experiment *x)
-{
-    uint64_t full = (uint64_t)(x->loader.items / x->batch[0]);
-    return full + (x->batch[1] > 0);
-}
 
 /* ---- the batch ---- */
 
@@ -285,8 +280,7 @@ typedef enum outcome { TO_END, STOPPED, BROKEN } outcome;
 static outcome run_loop(trainer *t, const cak_train_options *o)
 {
     const cak_experiment *x = t->x;
-    uint64_t per_epoch = batches_per_epoch(x), limit = (uint64_t)x->train.epochs * per_epoch, done = 0;
-    if (x->train.max_steps && (uint64_t)x->train.max_steps < limit) limit = (uint64_t)x->train.max_steps;
+    uint64_t per_epoch = (uint64_t)cak_experiment_batches(x), limit = (uint64_t)cak_experiment_steps(x), done = 0;
     cak_experiment_schedules(t->x, (int64_t)t->epoch);
     cak_progress_start(o->progress, "train", (int64_t)limit);
     while (t->step < limit) {

@@ -67,6 +67,9 @@ typedef struct cak_stage_ops {
     bool (*read_row)(void *ld, cak_diag *d, int port, int64_t sample, real *out);
     /* true: the rows of two ports are known to be equal without reading them; NULL: never. Thread-safe */
     bool (*same_row)(const void *ld, int port, int other, int64_t sample);
+    /* number of what a sample holds in all ports together: equal for equal clips, window and control of the same data, whatever its
+    ** place; NULL: not known */
+    uint64_t (*row_id)(const void *ld, int64_t sample);
     void (*close_loader)(void *ld);
 } cak_stage_ops;
 

@@ -1,5 +1,7 @@
 /* pair_loader: batches of pairs of clips with the difference of their controls. */
 #include <inttypes.h>
+#include <string.h>
+#include <xxhash.h>
 
 #include "graph/rng.h"
 #include "graph/stage.h"
@@ -94,21 +96,30 @@ static void open_batch(void *ld, int64_t epoch, int64_t first)
         l->at[b] = cak_order_at(&l->order, epoch, first + b);
 }
 
+typedef struct window { /* its first row and column */
+    int64_t row, col;
+} window;
+
+static window window_of(const loader *l, int64_t item)
+{
+    const cak_shape *clip = &l->in.shape;
+    uint64_t f = (uint64_t)(clip->dim[1] - l->rows), t = (uint64_t)(clip->dim[2] - l->cols), i = (uint64_t)item;
+    return (window){ (int64_t)cak_rng_below(l->seed, l->crop, (uint64_t)l->epoch, 2 * i, f + 1),
+                     (int64_t)cak_rng_below(l->seed, l->crop, (uint64_t)l->epoch, 2 * i + 1, t + 1) };
+}
+
 /* Input and target are the same window of their clips. */
 static bool read_row(void *ld, cak_diag *d, int port, int64_t sample, real *out)
 {
     const loader *l = ld;
     const cak_prepared *in = &l->in;
-    int64_t i = l->at[sample];
-    const cak_item *item = &l->item[i];
+    const cak_item *item = &l->item[l->at[sample]];
     if (port == CONTROL) {
         *out = (real)item->control;
         return true;
     }
-    uint64_t f = (uint64_t)(in->shape.dim[1] - l->rows), t = (uint64_t)(in->shape.dim[2] - l->cols);
-    int64_t r0 = (int64_t)cak_rng_below(l->seed, l->crop, (uint64_t)l->epoch, 2 * (uint64_t)i, f + 1);
-    int64_t c0 = (int64_t)cak_rng_below(l->seed, l->crop, (uint64_t)l->epoch, 2 * (uint64_t)i + 1, t + 1);
-    return in->read(in->ctx, d, port == INPUT ? item->input : item->target, r0, l->rows, c0, l->cols, out);
+    window w = window_of(l, l->at[sample]);
+    return in->read(in->ctx, d, port == INPUT ? item->input : item->target, w.row, l->rows, w.col, l->cols, out);
 }
 
 static bool same_row(const void *ld, int port, int other, int64_t sample)
@@ -116,6 +127,16 @@ static bool same_row(const void *ld, int port, int other, int64_t sample)
     const loader *l = ld;
     const cak_item *item = &l->item[l->at[sample]];
     return port == other || (port != CONTROL && other != CONTROL && item->input == item->target);
+}
+
+static uint64_t row_id(const void *ld, int64_t sample)
+{
+    const loader *l = ld;
+    const cak_item *item = &l->item[l->at[sample]];
+    window w = window_of(l, l->at[sample]);
+    int64_t id[] = { item->input, item->target, w.row, l->rows, w.col, l->cols, 0 };
+    memcpy(&id[6], &item->control, sizeof item->control);
+    return XXH3_64bits(id, sizeof id);
 }
 
 static void close_loader(void *ld) { (void)ld; }
@@ -160,7 +181,12 @@ static const cak_port ports_out[] = { { "input", "clip of the lower control [B,C
                                       { "control", "difference of the two [B,1]", false },
                                       { 0 } };
 static const cak_stage_ops ops = {
-    .open_loader = open_loader, .open_batch = open_batch, .read_row = read_row, .same_row = same_row, .close_loader = close_loader
+    .open_loader = open_loader,
+    .open_batch = open_batch,
+    .read_row = read_row,
+    .same_row = same_row,
+    .row_id = row_id,
+    .close_loader = close_loader,
 };
 CAK_NODE(pair_loader) = {
     .name = "pair_loader",

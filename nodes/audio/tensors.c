@@ -102,6 +102,8 @@ static bool read_row(void *ld, cak_diag *d, int port, int64_t sample, real *out)
     return true;
 }
 
+static uint64_t row_id(const void *ld, int64_t sample) { return (uint64_t)((const loader *)ld)->at[sample]; }
+
 static void close_loader(void *ld) { (void)ld; }
 
 #define ROW(field, k, ...)                                                              \
@@ -131,7 +133,7 @@ static const cak_port ports_out[] = { { "input", "tensor [B,...]", true },
                                       { "alpha", "tensor [B,...]: factors of the gradient penalty", true },
                                       { 0 } };
 static const cak_stage_ops ops = {
-    .open_loader = open_loader, .open_batch = open_batch, .read_row = read_row, .close_loader = close_loader
+    .open_loader = open_loader, .open_batch = open_batch, .read_row = read_row, .row_id = row_id, .close_loader = close_loader
 };
 CAK_NODE(tensors) = {
     .name = "tensors",

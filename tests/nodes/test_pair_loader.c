@@ -361,6 +361,60 @@ START_TEST(windows)
 }
 END_TEST
 
+/* Whatever its place and epoch, a sample has the number of another one exactly when all its rows are the same. */
+static void check_numbers(const char *yaml)
+{
+    enum { EPOCHS = 8, N = 20, ROW = 3 * 4, ALL = EPOCHS * N };
+    static batch b;
+    static real row[ALL][2 * ROW + 1];
+    uint64_t id[ALL];
+    opened o = open_pairs(10, yaml, 3);
+    for (int epoch = 0; epoch < EPOCHS; epoch++) {
+        read(&o, &b, epoch, 0, N);
+        for (int i = 0; i < N; i++) {
+            memcpy(row[epoch * N + i], b.input + i * ROW, ROW * sizeof(real));
+            memcpy(row[epoch * N + i] + ROW, b.target + i * ROW, ROW * sizeof(real));
+            row[epoch * N + i][2 * ROW] = b.control[i];
+            id[epoch * N + i] = node->stage->row_id(o.ld, i);
+        }
+    }
+    int equal = 0;
+    for (int i = 0; i < ALL; i++)
+        for (int k = 0; k < i; k++) {
+            bool same = !memcmp(row[i], row[k], sizeof row[i]);
+            ck_assert_int_eq(id[i] == id[k], same);
+            equal += same;
+        }
+    ck_assert_int_gt(equal, 10);
+    close_all(&o);
+}
+
+START_TEST(numbers_of_samples)
+{
+    check_numbers("{batch: 20, crop_f: 3, crop_t: 4}");
+    check_numbers("{batch: 20, crop_f: 3, crop_t: 4, control_dist: constant, repair_every_epoch: true}");
+}
+END_TEST
+
+/* The same clips with other controls; windows of another size that begin at the same place. */
+START_TEST(numbers_see_control_and_size)
+{
+    static const char *const yaml[] = { "{shuffle: false, batch: 20}", "{shuffle: false, batch: 20, control_hi: 0.9}",
+                                        "{shuffle: false, batch: 20, crop_f: 5, crop_t: 6}",
+                                        "{shuffle: false, batch: 20, crop_f: 5, crop_t: 5}" };
+    opened o[4];
+    for (int i = 0; i < 4; i++) {
+        o[i] = open_pairs(10, yaml[i], 3);
+        node->stage->open_batch(o[i].ld, 0, 0);
+    }
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_eq(node->stage->row_id(o[0].ld, i) == node->stage->row_id(o[1].ld, i), i % 2 == 0); /* identities */
+        ck_assert(node->stage->row_id(o[2].ld, i) != node->stage->row_id(o[3].ld, i));
+    }
+    for (int i = 0; i < 4; i++) close_all(&o[i]);
+}
+END_TEST
+
 START_TEST(errors)
 {
     cak_prepared in = { .n = 10, .shape = CAK_SHAPE(1, F, T), .read = fake_read };
@@ -401,4 +455,5 @@ START_TEST(shape_without_clips)
 END_TEST
 
 SUITE(pair_loader, mersenne_twister, controls_of_200, pairs_of_200, ties_and_small_sets, identity_fraction, shuffled_controls,
-      repair_every_epoch, features_as_controls, measurements, batches, order, same_rows, windows, errors, shape_without_clips)
+      repair_every_epoch, features_as_controls, measurements, batches, order, same_rows, windows, numbers_of_samples,
+      numbers_see_control_and_size, errors, shape_without_clips)

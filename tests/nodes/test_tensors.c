@@ -108,6 +108,7 @@ START_TEST(batches)
         int seen[ITEMS] = { 0 };
         read(&o, epoch, 0, ITEMS, port);
         for (int i = 0; i < ITEMS; i++) {
+            ck_assert_uint_eq(node->stage->row_id(o.ld, i), (uint64_t)c[i]);
             ck_assert(x[i * SIZE] == 10 * c[i] && alpha[i] == c[i]);
             seen[(int)c[i]]++;
             moved += (int)c[i] != i;
