@@ -20,6 +20,8 @@ int cak_cmd_resume(int argc, char **argv);
 int cak_cmd_inspect(int argc, char **argv);
 int cak_cmd_ls(int argc, char **argv);
 int cak_cmd_show(int argc, char **argv);
+int cak_cmd_agent(int argc, char **argv);
+int cak_cmd_sweep_status(int argc, char **argv); /* `cak sweep status` */
 
 /* Options of a verb: "--name VALUE" or "--name" in any place; everything else is positional. */
 typedef struct cak_option {

@@ -26,6 +26,9 @@ typedef struct cak_sweep_options { /* zeros are the defaults of `cak sweep` */
 ** when they happen, the sweep goes on. */
 int cak_sweep_run(cak_diag *d, cak_sweep_dir *s, const cak_sweep_options *o);
 
+/* Fill in what is 0 of jobs and threads (of each), so that they use the processors; false when what was asked for had to be cut. */
+bool cak_sweep_share(int64_t points, int64_t processors, int64_t *jobs, int64_t *threads);
+
 /* What early termination does to comparisons with this sweep, as a sentence for a warning; NULL: nothing. */
 const char *cak_sweep_censoring(const cak_sweep *s);
 
