@@ -5,6 +5,7 @@
 
 #include "experiments/command.h"
 #include "experiments/prepare.h"
+#include "experiments/sweep.h"
 #include "graph/text.h"
 
 static const char positional[] = "CONFIG [key=value ...]";
@@ -92,11 +93,18 @@ int cak_cmd_check(int argc, char **argv)
     const char *quiet = NULL, *reference = NULL;
     const cak_option options[] = { { "quiet", NULL, "print errors only", &quiet }, REFERENCE_OPTION, { 0 } };
     int code,
-        n = cak_options(argc, argv, options, positional,
-                        "Check a configuration: syntax, keys, names, shapes, gradients. Reads no data, writes nothing.", &code);
+        n = cak_options(
+            argc, argv, options, positional,
+            "Check a configuration: syntax, keys, names, shapes, gradients. Of a sweep file, every point is checked. Reads no "
+            "data, writes nothing.",
+            &code);
     if (n < 0) return code;
     if (n < 1) return cak_usage("check", "CONFIG is missing");
     cak_diag *d = cak_diag_open();
+    if (n == 1 && !reference && cak_sweep_is(argv[1])) {
+        cak_check_sweep(d, argv[1], quiet != NULL);
+        return cak_command_end(d, CAK_EXIT_OK);
+    }
     cak_config *c;
     cak_experiment *x = open_experiment(d, n, argv, reference != NULL, &c);
     if (x && !cak_diag_errors(d) && !quiet) {

@@ -163,6 +163,7 @@ static int train_command(cak_diag *d, int n, char **arg, const train_options *o,
 
 int cak_cmd_train(int argc, char **argv)
 {
+    if (cak_is_multirun(&argc, argv)) return cak_cmd_multirun(argc, argv);
     train_options o = { 0 };
     cak_train_options t = { 0 };
     const cak_option options[] = {

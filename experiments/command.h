@@ -20,8 +20,13 @@ int cak_cmd_resume(int argc, char **argv);
 int cak_cmd_inspect(int argc, char **argv);
 int cak_cmd_ls(int argc, char **argv);
 int cak_cmd_show(int argc, char **argv);
+int cak_cmd_compare(int argc, char **argv);
 int cak_cmd_agent(int argc, char **argv);
-int cak_cmd_sweep_status(int argc, char **argv); /* `cak sweep status` */
+int cak_cmd_sweep(int argc, char **argv);
+int cak_cmd_multirun(int argc, char **argv);                     /* `cak train -m` */
+bool cak_is_multirun(int *argc, char **argv);                    /* takes -m out of the words */
+void cak_check_sweep(cak_diag *d, const char *path, bool quiet); /* `cak check` on a sweep file */
+int cak_cmd_sweep_status(int argc, char **argv);                 /* `cak sweep status` */
 
 /* Options of a verb: "--name VALUE" or "--name" in any place; everything else is positional. */
 typedef struct cak_option {

@@ -19,9 +19,11 @@ const cak_command cak_commands[] = {
     { "nodes", "[TYPE]", "list the node types, or explain one", cak_cmd_nodes },
     { "graph", "CONFIG [key=value ...]", "show the graph of a phase as text, dot or svg", cak_cmd_graph },
     { "preprocess", "CONFIG [key=value ...]", "read the audio, prepare and cache the spectrograms", cak_cmd_preprocess },
+    { "sweep", "FILE|DIR", "run every point of a sweep file, or go on with a sweep directory", cak_cmd_sweep },
     { "agent", "DIR", "run points of a sweep that nobody runs yet", cak_cmd_agent },
     { "ls", "[DIR ...]", "list runs", cak_cmd_ls },
     { "show", "RUN", "describe a run", cak_cmd_show },
+    { "compare", "RUN ...", "compare runs or a sweep: arms, divergence, metrics, tests", cak_cmd_compare },
     { "inspect", "FILE", "list the tensors of a safetensors file", cak_cmd_inspect },
     { 0 },
 };

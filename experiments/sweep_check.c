@@ -17,23 +17,12 @@ const char *cak_point_text(cak_arena *a, const cak_sweep *s, const cak_point *p)
     return cak_text_done(&b);
 }
 
-static cak_config *compose(cak_diag *d, const cak_sweep *s, const cak_point *p)
+cak_config *cak_point_compose(cak_diag *d, const cak_sweep *s, const cak_point *p)
 {
     cak_arena *a = cak_arena_open("overrides");
     cak_config *c = cak_config_load(d, s->base, cak_point_overrides(a, s, p), s->n_keys);
     cak_arena_close(a);
     return c;
-}
-
-bool cak_point_config_hash(cak_diag *d, const cak_sweep *s, const cak_point *p, char hex[33])
-{
-    int before = cak_diag_errors(d);
-    cak_config *c = compose(d, s, p);
-    if (!c) return false;
-    cak_experiment_close(cak_experiment_open(c)); /* paths become absolute, numbers that nothing reads vanish */
-    cak_config_digest(c, hex);
-    cak_config_close(c);
-    return cak_diag_errors(d) == before;
 }
 
 /* ---- what points have in common ---- */
@@ -72,7 +61,7 @@ static uint64_t tree_digest(cak_arena *a, const cak_yaml *n)
 /* Of what decides the graph: the rest is read, and checked, without it. */
 static uint64_t program_digest(cak_arena *a, const cak_config *c)
 {
-    static const char *const free_keys[] = { "name", "description", "tags", "seed" };
+    static const char *const free_keys[] = { "name", "description", "tags", "seed", "log" };
     static const char *const free_of_train[] = { "epochs", "max_steps", "guard", "checkpoint" };
     cak_yaml *root = cak_yaml_clone(a, c->root), *train = cak_yaml_get(root, "train"), *phases = cak_yaml_get(train, "phases");
     for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++) remove_key(root, free_keys[i]);
@@ -179,8 +168,10 @@ static int check_config(checking *k, int point, cak_config *c)
 {
     cak_arena *a = cak_arena_open("configuration of a point");
     char *hex = cak_arena_alloc(k->a, 33);
-    cak_experiment_close(cak_experiment_open(c));
-    cak_config_digest(c, hex);
+    cak_config_digest(c, hex); /* of what was composed: opening it makes paths absolute, and forgets numbers that nothing reads */
+    cak_experiment *x = cak_experiment_open(c);
+    k->out->train[point] = x->train;
+    cak_experiment_close(x);
     uint64_t early = errors_digest(k->quiet), program = program_digest(a, c),
              data = tree_digest(a, cak_yaml_get(c->root, "data"));
     cak_arena_close(a);
@@ -204,7 +195,7 @@ static int check_config(checking *k, int point, cak_config *c)
 static void check_point(checking *k, int point)
 {
     cak_diag_clear(k->quiet);
-    cak_config *c = compose(k->quiet, k->s, &k->s->point[point]);
+    cak_config *c = cak_point_compose(k->quiet, k->s, &k->s->point[point]);
     int failed = -1;
     if (c) failed = check_config(k, point, c);
     else if ((failed = early_failure(k, errors_digest(k->quiet))) < 0) failed = note_failure(k, point, errors_digest(k->quiet));
@@ -227,7 +218,7 @@ static void report(checking *k, const failure *f)
 {
     const cak_point *p = &k->s->point[f->point];
     int before = cak_diag_errors(k->d);
-    cak_config *c = compose(k->d, k->s, p);
+    cak_config *c = cak_point_compose(k->d, k->s, p);
     if (c) check_graph(k->d, k->s, c);
     if (c) cak_config_close(c);
     if (cak_diag_errors(k->d) == before) return; /* all known from points before */
@@ -241,6 +232,7 @@ cak_sweep_checked *cak_sweep_check(cak_arena *a, cak_diag *d, const cak_sweep *s
     size_t n = (size_t)s->n_points + 1;
     cak_sweep_checked *out = cak_arena_alloc(a, sizeof *out);
     *out = (cak_sweep_checked){ .config_hash = cak_arena_alloc(a, n * sizeof *out->config_hash),
+                                .train = cak_arena_alloc(a, n * sizeof *out->train),
                                 .program = cak_arena_alloc(a, n * sizeof *out->program),
                                 .data = cak_arena_alloc(a, n * sizeof *out->data),
                                 .program_of = cak_arena_alloc(a, n * sizeof *out->program_of),

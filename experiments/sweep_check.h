@@ -3,10 +3,12 @@
 #ifndef CAK_SWEEP_CHECK_H
 #define CAK_SWEEP_CHECK_H
 
+#include "experiments/experiment.h"
 #include "experiments/sweep.h"
 
 typedef struct cak_sweep_checked {
     const char **config_hash; /* by point */
+    cak_train_attr *train;    /* by point */
     int *program,
         *data; /* by point: which of the different graphs, of the different `data` sections; -1: the point has mistakes */
     int *program_of, *data_of; /* the first point that has it */
@@ -16,8 +18,7 @@ typedef struct cak_sweep_checked {
 /* NULL after an error. The same mistake of many points is recorded once. Memory of `a`. */
 cak_sweep_checked *cak_sweep_check(cak_arena *a, cak_diag *d, const cak_sweep *s);
 
-/* Digest of the configuration of a point, without building its graph; what a plan holds as config_hash. False after an error. */
-bool cak_point_config_hash(cak_diag *d, const cak_sweep *s, const cak_point *p, char hex[33]);
-const char *cak_point_text(cak_arena *a, const cak_sweep *s, const cak_point *p); /* "hp.lr=1e-4 seed=0" */
+cak_config *cak_point_compose(cak_diag *d, const cak_sweep *s, const cak_point *p); /* like cak_config_load() */
+const char *cak_point_text(cak_arena *a, const cak_sweep *s, const cak_point *p);   /* "hp.lr=1e-4 seed=0" */
 
 #endif
