@@ -325,6 +325,27 @@ static void read_engine(reader *r, cak_yaml *map)
     if (e->reference) *e = (cak_engine_attr){ .reference = true };
 }
 
+/* ---- log ---- */
+
+static void read_log(reader *r, cak_yaml *map)
+{
+    static const cak_attr rows[] = {
+        { .name = "tensorboard",
+          .doc = "write the metrics of epochs into event files, too",
+          .kind = CAK_BOOL,
+          .offset = offsetof(cak_log_attr, tensorboard) },
+        { .name = "tensorboard_steps",
+          .doc = "and those of every so many batches; 0: not",
+          .kind = CAK_INT,
+          .offset = offsetof(cak_log_attr, tensorboard_steps),
+          .max = 1e12 },
+        { .kind = CAK_END },
+    };
+    static const char *const known[] = { "tensorboard", "tensorboard_steps", NULL };
+    r->ok = cak_config_read(r->a, r->d, map, rows, &r->x->log, "log", NULL, NULL) && r->ok;
+    if (map) r->ok = cak_config_unused(r->d, map, "log", known) && r->ok;
+}
+
 /* ---- the whole ---- */
 
 static void mark_used(cak_yaml *n)
@@ -397,7 +418,7 @@ cak_experiment *cak_experiment_open(cak_config *c)
 {
     static const char *const known[] = { "version", "name",      "description", "tags",  "seed",   "hp",
                                          "data",    "schedules", "modules",     "graph", "losses", "train",
-                                         "metrics", "init_from", "engine",      NULL };
+                                         "metrics", "init_from", "engine",      "log",   NULL };
     cak_arena *a = cak_arena_open("experiment");
     cak_experiment *x = cak_arena_alloc(a, sizeof *x);
     *x = (cak_experiment){ .config = c, .diag = c->diag, .arena = a, .base_dir = dir_of(a, c->path) };
@@ -412,6 +433,7 @@ cak_experiment *cak_experiment_open(cak_config *c)
     read_losses(&r, section(&r, c->root, "losses", CAK_YAML_MAP, true));
     read_train(&r, section(&r, c->root, "train", CAK_YAML_MAP, true));
     read_engine(&r, section(&r, c->root, "engine", CAK_YAML_MAP, false));
+    read_log(&r, section(&r, c->root, "log", CAK_YAML_MAP, false));
     x->epoch_metric = read_quantities(&r, section(&r, c->root, "metrics", CAK_YAML_MAP, false), &x->n_epoch_metrics);
     r.ok = cak_config_unused(c->diag, c->root, "the configuration", known) && r.ok;
     return x; /* errors are counted by the caller: the graph may have more to tell */

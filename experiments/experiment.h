@@ -77,6 +77,12 @@ typedef struct cak_engine_attr {
     bool slices, fusion, layout, algebra, reference;
 } cak_engine_attr;
 
+/* What a run writes beside its metrics; no part of what it is. */
+typedef struct cak_log_attr {
+    bool tensorboard;
+    int64_t tensorboard_steps; /* metrics of every so many steps, too; 0: of epochs only */
+} cak_log_attr;
+
 typedef struct cak_experiment {
     cak_config *config;
     cak_diag *diag;
@@ -86,6 +92,7 @@ typedef struct cak_experiment {
     uint64_t seed;
     cak_train_attr train;
     cak_engine_attr engine;
+    cak_log_attr log;
     cak_yaml *data, *modules, *nodes;
     cak_schedule *schedule;
     int n_schedules;

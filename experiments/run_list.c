@@ -169,21 +169,20 @@ static cak_run_streams read_streams(cak_arena *a, const json_t *json)
     return (cak_run_streams){ copy(a, json_string_value(json_object_get(json, "batches"))), pair, n };
 }
 
-/* The lines of overrides.txt; a run may have none. */
-static bool read_overrides(cak_arena *a, cak_diag *d, const cak_run *run, cak_run_info *info)
+const char *const *cak_run_overrides(cak_arena *a, cak_diag *d, const char *dir, int *n)
 {
-    const char *path = cak_run_path(run, "overrides.txt");
-    if (!cak_io_exists(path)) return true;
+    const char *path = cak_arena_print(a, "%s/overrides.txt", dir);
+    const char **line = cak_arena_alloc(a, sizeof *line);
+    int cap = 1;
+    *n = 0;
+    if (!cak_io_exists(path)) return line;
     char *text = cak_io_read_all(a, d, CAK_E4002, path, MAX_OVERRIDES, NULL), *rest = NULL;
-    if (!text) return false;
-    const char **line = NULL;
-    int cap = 0;
+    if (!text) return NULL;
     for (char *l = strtok_r(text, "\n", &rest); l; l = strtok_r(NULL, "\n", &rest)) {
-        line = cak_arena_grow(a, line, &cap, info->n_overrides + 1, sizeof *line);
-        line[info->n_overrides++] = l;
+        line = cak_arena_grow(a, line, &cap, *n + 1, sizeof *line);
+        line[(*n)++] = l;
     }
-    info->overrides = line;
-    return true;
+    return line;
 }
 
 static cak_run_info *describe(cak_arena *a, cak_diag *d, const cak_run *run)
@@ -205,7 +204,8 @@ static cak_run_info *describe(cak_arena *a, cak_diag *d, const cak_run *run)
     info->size = total_size(a, d, run->dir);
     info->last = cak_metrics_last(a, d, run->dir, "epoch");
     const cak_metrics_table *step = cak_metrics_last(a, d, run->dir, "step");
-    if (!info->last || !step || !read_overrides(a, d, run, info)) return NULL;
+    info->overrides = cak_run_overrides(a, d, run->dir, &info->n_overrides);
+    if (!info->last || !step || !info->overrides) return NULL;
     info->epochs = count(info->last, "epoch");
     info->steps = completed_steps(info->diverged_step, step);
     return info;

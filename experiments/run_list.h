@@ -37,6 +37,8 @@ typedef struct cak_run_info {
 
 /* E4011 when dir is no run directory, E4002 when a file of it is unreadable. */
 cak_run_info *cak_run_describe(cak_arena *a, cak_diag *d, const char *dir);
+/* Lines of overrides.txt, *n of them; a run may have none. NULL after E4002. */
+const char *const *cak_run_overrides(cak_arena *a, cak_diag *d, const char *dir, int *n);
 /* Directory of the run that a user means: a run directory, or the id of one run below ./runs; NULL after E4011. */
 const char *cak_run_locate(cak_arena *a, cak_diag *d, const char *word);
 /* Run directories at or below `root`, sorted by path; symbolic links are not followed. */

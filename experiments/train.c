@@ -5,9 +5,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "experiments/checkpoint.h"
 #include "experiments/record.h"
+#include "experiments/run_list.h"
+#include "experiments/tensorboard.h"
 #include "graph/io.h"
 #include "graph/par.h"
 
@@ -40,6 +43,7 @@ typedef struct trainer {
     cak_run *run;
     cak_logger *log;
     cak_metrics *metrics;
+    cak_tensorboard *tensorboard; /* NULL: not asked for */
     cak_record rec;
     cak_ckpt_state state;
     uint64_t epoch, batch, step; /* position: the next batch to train; all in the checkpoint */
@@ -245,12 +249,45 @@ static void describe_state(trainer *t)
 static bool save_checkpoint(trainer *t)
 {
     t->rec.count = cak_metrics_counted(t->metrics);
+    cak_tensorboard_flush(t->tensorboard); /* what comes before the checkpoint is not written again */
     if (!cak_metrics_sync(t->d, t->metrics) || !cak_ckpt_save(t->d, t->run->dir, t->step, &t->state)) return false;
     cak_log_print(t->log, "checkpoint at step %llu", (unsigned long long)t->step);
     return cak_ckpt_prune(t->d, t->run->dir, (int)t->x->train.keep, CAK_CKPT_NONE);
 }
 
 static bool due(int64_t every, uint64_t now) { return every > 0 && now % (uint64_t)every == 0; }
+
+/* ---- TensorBoard ---- */
+
+/* Seconds since 1970. */
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void open_tensorboard(trainer *t, bool resumed)
+{
+    if (!t->x->log.tensorboard) return;
+    cak_tensorboard_session s = { .name = t->x->name, .seed = t->x->seed, .resumed = resumed, .step = t->step, .time = now() };
+    cak_diag *ignored = cak_diag_open(); /* the overrides are an ornament here */
+    s.override = cak_run_overrides(t->x->arena, ignored, t->run->dir, &s.n_overrides);
+    cak_diag_close(ignored);
+    t->tensorboard = cak_tensorboard_open(t->d, t->run->dir, &s);
+}
+
+static void show_step(const trainer *t)
+{
+    if (due(t->x->log.tensorboard_steps, t->step + 1))
+        cak_tensorboard_scalars(t->tensorboard, now(), t->step + 1, "steps/", t->rec.step_fields, t->rec.step_value);
+}
+
+static void show_epoch(const trainer *t)
+{
+    cak_tensorboard_scalars(t->tensorboard, now(), t->step, "", t->rec.epoch_fields, t->rec.epoch_value);
+    cak_tensorboard_flush(t->tensorboard);
+}
 
 /* ---- the loop ---- */
 
@@ -266,6 +303,7 @@ static bool finish_epoch(trainer *t)
 {
     cak_record_epoch(&t->rec, t->x);
     if (!cak_metrics_epoch(t->d, t->metrics, t->epoch, t->step, wall(t), t->rec.epoch_value)) return false;
+    show_epoch(t);
     cak_log_print(t->log, "%s", bar_text(t));
     cak_progress_line(t->text);
     cak_record_clear(&t->rec);
@@ -286,7 +324,9 @@ static outcome run_loop(trainer *t, const cak_train_options *o)
     while (t->step < limit) {
         bool good = train_batch(t);
         if (!good && !t->diverged.phase) return BROKEN;
-        if (!cak_metrics_step(t->d, t->metrics, t->step, t->epoch, t->batch, wall(t), t->rec.step_value) || !good) return BROKEN;
+        if (!cak_metrics_step(t->d, t->metrics, t->step, t->epoch, t->batch, wall(t), t->rec.step_value)) return BROKEN;
+        show_step(t);
+        if (!good) return BROKEN;
         cak_record_add(&t->rec);
         t->step++;
         t->batch++;
@@ -314,6 +354,7 @@ static bool open_run(trainer *t, const cak_train_options *o)
     cak_metrics_count none = { 0, 0 }, *keep = o->resume ? step == CAK_CKPT_NONE ? &none : &t->rec.count : NULL;
     t->metrics = cak_metrics_open(t->d, t->run->dir, t->rec.step_fields, t->rec.epoch_fields, keep);
     if (!t->metrics || !cak_run_start(t->d, t->run)) return false;
+    open_tensorboard(t, o->resume);
     if (!o->resume) return save_checkpoint(t); /* step 0: initial values need not be found again */
     const char *from = step == CAK_CKPT_NONE ? "no checkpoint yet: from the beginning" : "from its newest checkpoint";
     cak_log_print(t->log, "resumed at step %llu, %s", (unsigned long long)t->step, from);
@@ -321,6 +362,13 @@ static bool open_run(trainer *t, const cak_train_options *o)
     cak_metrics_table *last = cak_metrics_last(t->x->arena, t->d, t->run->dir, "step");
     if (last && last->n_rows) t->spent = last->value[cak_metrics_column(last, "wall")];
     return cak_metrics_event(t->d, t->metrics, "resume", t->step, wall(t), NULL);
+}
+
+static void close_logs(trainer *t)
+{
+    cak_metrics_close(t->metrics);
+    cak_tensorboard_close(t->tensorboard);
+    cak_log_close(t->log);
 }
 
 /* Write how the run ended. A run that stops or diverges keeps its state. */
@@ -342,8 +390,7 @@ static int close_run(trainer *t, outcome how)
     if (t->log)
         cak_log_print(t->log, "%s, exit code %d, %llu steps", cak_run_state_name(end.state), end.exit_code,
                       (unsigned long long)t->step);
-    if (t->metrics) cak_metrics_close(t->metrics);
-    if (t->log) cak_log_close(t->log);
+    close_logs(t);
     if (!cak_run_finish(t->d, t->run, &end) && end.exit_code == CAK_EXIT_OK) end.exit_code = cak_diag_exit(t->d);
     return end.exit_code;
 }
@@ -352,8 +399,7 @@ static int close_run(trainer *t, outcome how)
 static int leave_run(trainer *t, const cak_train_options *o)
 {
     if (!o->resume || t->run->state == CAK_RUN_RUNNING) return close_run(t, BROKEN);
-    if (t->metrics) cak_metrics_close(t->metrics);
-    if (t->log) cak_log_close(t->log);
+    close_logs(t);
     return cak_diag_exit(t->d);
 }
 

@@ -41,9 +41,17 @@ void cak_config_close(cak_config *c)
 
 const char *cak_config_text(cak_config *c) { return cak_yaml_print(c->arena, c->root); }
 
+/* Runs that only write more or less about themselves are the same runs: one may go on from the checkpoint of the other. */
+static const char *text_without_log(cak_config *c)
+{
+    cak_yaml *root = cak_yaml_clone(c->arena, c->root), *log = cak_yaml_get(root, "log");
+    if (log) cak_yaml_remove(log);
+    return cak_yaml_print(c->arena, root);
+}
+
 void cak_config_digest(cak_config *c, char hex[33])
 {
-    const char *text = cak_config_text(c);
+    const char *text = text_without_log(c);
     XXH128_canonical_t bytes;
     XXH128_canonicalFromHash(&bytes, XXH3_128bits(text, strlen(text)));
     for (int i = 0; i < 16; i++) snprintf(hex + 2 * i, 3, "%02x", bytes.digest[i]);

@@ -49,7 +49,7 @@ bool cak_config_unused(cak_diag *d, const cak_yaml *map, const char *what, const
 /* Names of runs, nodes, modules, metrics: [A-Za-z0-9_][A-Za-z0-9._-]{0,63}; dots only where `dots`. */
 bool cak_config_name(cak_diag *d, const char *name, cak_pos at, const char *what, bool dots);
 
-/* Resolved text (cak_yaml_print) and its XXH3-128 digest as 32 hex digits. */
+/* Resolved text (cak_yaml_print), and the XXH3-128 digest of what it computes as 32 hex digits: of the text without `log`. */
 const char *cak_config_text(cak_config *c);
 void cak_config_digest(cak_config *c, char hex[33]);
 
