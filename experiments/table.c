@@ -155,6 +155,21 @@ static int *column_widths(cak_arena *a, const cak_table *t)
     return width;
 }
 
+/* The columns from c that stand together. */
+static int group_end(const cak_table *t, int c)
+{
+    do c++;
+    while (c < t->n_columns && t->column[c].joined);
+    return c;
+}
+
+static int group_width(const cak_table *t, int c, int end, const int *width)
+{
+    int n = 0;
+    for (; c < end; c++) n += t->column[c].data ? 0 : width[c] + 2;
+    return n;
+}
+
 const char *cak_table_aligned(cak_arena *a, const cak_table *t, int width)
 {
     cak_text_builder b = { .a = a };
@@ -164,10 +179,13 @@ const char *cak_table_aligned(cak_arena *a, const cak_table *t, int width)
         if (!t->column[c].data) used += column_width[list[n_leads++] = c] + 2;
     do {
         int n = n_leads, room = width - used;
-        for (; c < t->n_columns; c++) {
-            if (t->column[c].data) continue;
-            if (width && n > n_leads && column_width[c] > room) break;
-            room -= column_width[list[n++] = c] + 2;
+        for (int next; c < t->n_columns; c = next) {
+            next = group_end(t, c);
+            int need = group_width(t, c, next, column_width);
+            if (width && n > n_leads && need - 2 > room) break;
+            room -= need;
+            for (int k = c; k < next; k++)
+                if (!t->column[k].data) list[n++] = k;
         }
         if (b.n) cak_text_add(&b, "\n");
         for (int r = -1; r < t->n_rows; r++) add_line(&b, t, r, list, n, column_width);

@@ -15,6 +15,7 @@ typedef struct cak_table_column {
     const char *const *part; /* names of the numbers of a cell, ends with NULL; NULL: a cell is one text or number */
     bool right;              /* aligned to the right */
     bool leads;              /* names the row: repeated where a wide table goes on below; such columns come first */
+    bool joined;             /* with the column before it: a wide table is not broken between them */
     bool data;               /* for programs only: not in text and Markdown */
 } cak_table_column;
 

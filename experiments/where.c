@@ -11,15 +11,15 @@ enum { MAX_DEPTH = 64 };
 
 /* ---- values ---- */
 
-cak_value cak_value_of(const char *text)
+cak_setting cak_setting_of(const char *text)
 {
-    cak_value v = { text, (double)NAN };
+    cak_setting v = { text, (double)NAN };
     double number;
     if (text && cak_number_real(*text == '+' ? text + 1 : text, &number) == CAK_NUMBER_OK) v.number = number;
     return v;
 }
 
-bool cak_value_same(cak_value x, cak_value y)
+bool cak_setting_same(cak_setting x, cak_setting y)
 {
     if (!x.text || !y.text) return x.text == y.text;
     return strcmp(x.text, y.text) == 0 || x.number == y.number;
@@ -27,17 +27,17 @@ bool cak_value_same(cak_value x, cak_value y)
 
 /* ---- the expression as a tree ---- */
 
-static bool equal(cak_value x, cak_value y) { return x.text && cak_value_same(x, y); }
-static bool differs(cak_value x, cak_value y) { return !equal(x, y); }
-static bool less(cak_value x, cak_value y) { return x.number < y.number; }
-static bool at_most(cak_value x, cak_value y) { return x.number <= y.number; }
-static bool more(cak_value x, cak_value y) { return x.number > y.number; }
-static bool at_least(cak_value x, cak_value y) { return x.number >= y.number; }
-static bool holds_part(cak_value x, cak_value y) { return x.text && strstr(x.text, y.text); }
+static bool equal(cak_setting x, cak_setting y) { return x.text && cak_setting_same(x, y); }
+static bool differs(cak_setting x, cak_setting y) { return !equal(x, y); }
+static bool less(cak_setting x, cak_setting y) { return x.number < y.number; }
+static bool at_most(cak_setting x, cak_setting y) { return x.number <= y.number; }
+static bool more(cak_setting x, cak_setting y) { return x.number > y.number; }
+static bool at_least(cak_setting x, cak_setting y) { return x.number >= y.number; }
+static bool holds_part(cak_setting x, cak_setting y) { return x.text && strstr(x.text, y.text); }
 
 typedef struct comparison {
     const char *text;
-    bool (*test)(cak_value, cak_value);
+    bool (*test)(cak_setting, cak_setting);
     bool ordered; /* needs a number */
 } comparison;
 
@@ -53,7 +53,7 @@ struct cak_where {
     const char *key;
     cak_pos at; /* of the key */
     const comparison *op;
-    cak_value value;
+    cak_setting value;
 };
 
 /* ---- words ---- */
@@ -151,7 +151,7 @@ static const cak_where *test(parser *p)
     w.op = p->op;
     advance(p);
     if (p->kind != WORD && p->kind != TEXT) return wanted(p, "a value");
-    w.value = cak_value_of(p->word);
+    w.value = cak_setting_of(p->word);
     if (w.op->ordered && isnan(w.value.number)) return wanted(p, "a number");
     advance(p);
     return make(p, w);

@@ -15,15 +15,15 @@
 #include "graph/arena.h"
 #include "graph/diag.h"
 
-typedef struct cak_value {
+typedef struct cak_setting {
     const char *text; /* NULL: there is none */
     double number;    /* NaN when the text is no number */
-} cak_value;
-cak_value cak_value_of(const char *text); /* finds out whether the text is a number; NULL is fine */
-bool cak_value_same(cak_value x, cak_value y);
+} cak_setting;
+cak_setting cak_setting_of(const char *text); /* finds out whether the text is a number; NULL is fine */
+bool cak_setting_same(cak_setting x, cak_setting y);
 
 typedef struct cak_where cak_where;
-typedef cak_value cak_where_look(const void *ctx, const char *key); /* the value of a key of what is filtered */
+typedef cak_setting cak_where_look(const void *ctx, const char *key); /* the value of a key of what is filtered */
 
 /* NULL after E5001, which shows the place in the expression; `option` names it in messages ("--where"). The text outlives the result. */
 const cak_where *cak_where_parse(cak_arena *a, cak_diag *d, const char *option, const char *text);

@@ -1,0 +1,227 @@
+/* `cak compare`: what differs between runs, and whether it matters. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "experiments/command.h"
+#include "experiments/compare.h"
+#include "experiments/table.h"
+#include "experiments/visible.h"
+#include "graph/io.h"
+#include "graph/text.h"
+
+enum { WIDE = 120, SOME = 4 };
+
+typedef struct request { /* options as given */
+    const char *except, *pair, *metric, *goal, *baseline, *stat, *where, *all, *csv, *tests, *markdown, *json, *output;
+} request;
+
+/* ---- text ---- */
+
+static const char *list_of(cak_arena *a, cak_names list)
+{
+    cak_text_builder b = { .a = a };
+    for (int i = 0; i < list.n; i++) cak_text_add(&b, "%s%s", i ? ", " : "", list.name[i]);
+    return cak_text_done(&b);
+}
+
+static void add_keys(cak_text_builder *b, const cak_comparison *c, bool all)
+{
+    const cak_run_set *s = c->set;
+    const char *gap = "";
+    cak_text_add(b, "differs: ");
+    for (int i = 0; i < c->axes->n_shown; i++, gap = ", ") cak_text_add(b, "%s%s", gap, s->key[c->axes->shown[i]].name);
+    if (!c->axes->n_shown) cak_text_add(b, "nothing but %s", list_of(b->a, c->except));
+    cak_text_add(b, "  (the same in all runs: %d keys%s)\n", c->axes->n_same, all ? "" : "; --all shows them");
+    for (int i = 0; all && i < c->axes->n_same; i++) {
+        const int k = c->axes->same[i];
+        const char *text = s->n ? cak_run_set_at(s, 0, k).text : NULL;
+        cak_text_add(b, "  %s: %s\n", s->key[k].name, text ? text : "-");
+    }
+}
+
+/* "follows from hp.lr: a, b, c, d and 3 more" */
+static void add_folded(cak_text_builder *b, const cak_comparison *c, bool all)
+{
+    const cak_axes *x = c->axes;
+    for (int i = 0; i < x->n_folded; i++) {
+        int n = 0;
+        bool before = false;
+        for (int j = 0; j < i; j++) before = before || strcmp(x->folded[j].into, x->folded[i].into) == 0;
+        if (before) continue;
+        cak_text_add(b, "follows from %s: ", x->folded[i].into);
+        for (int j = i; j < x->n_folded; j++) {
+            if (strcmp(x->folded[j].into, x->folded[i].into) != 0) continue;
+            if (all || n < SOME) cak_text_add(b, "%s%s", n ? ", " : "", c->set->key[x->folded[j].key].name);
+            n++;
+        }
+        if (!all && n > SOME) cak_text_add(b, " and %d more", n - SOME);
+        cak_text_add(b, "\n");
+    }
+}
+
+static void add_notes(cak_text_builder *b, const cak_comparison *c)
+{
+    bool partial = false, running = false;
+    for (int k = 0; k < c->n_arms; k++) {
+        running = running || c->arm[k].count[CAK_OUTCOME_RUNNING];
+        for (int m = 0; m < c->n_metrics; m++)
+            partial = partial || (c->arm[k].metric[m].n && c->arm[k].metric[m].n < c->arm[k].n);
+    }
+    if (c->n_metrics)
+        cak_text_add(b, "metrics: %s; mean ± sd, interquartile mean [bootstrap 95 %%]\n",
+                     strcmp(c->stat, "last") == 0 ? "last epoch" : c->stat);
+    if (partial) cak_text_add(b, "* over that many runs, those that finished%s\n", running ? " or are still running" : "");
+    if (c->n_arms > 1 && c->n_metrics)
+        cak_text_add(b, "rank: mean rank of the runs by %s (%s is better), diverged runs are the worst\n", c->metric[0].name,
+                     c->metric[0].maximize ? "more" : "less");
+}
+
+static void add_pairing(cak_text_builder *b, const cak_comparison *c)
+{
+    static const char *const answer[] = {
+        [CAK_STREAMS_UNKNOWN] = "not recorded", [CAK_STREAMS_SAME] = "yes", [CAK_STREAMS_DIFFER] = "no"
+    };
+    int low = 0, high = 0, paired = 0;
+    for (int i = 0; i < c->n_contrasts; i++) {
+        const cak_contrast *t = &c->contrast[i];
+        if (!t->paired) continue;
+        if (!paired || t->pairs < low) low = t->pairs;
+        if (!paired || t->pairs > high) high = t->pairs;
+        paired++;
+    }
+    if (!paired) return;
+    cak_text_add(b, "paired by %s: ", list_of(b->a, c->pair));
+    if (low == high) cak_text_add(b, "%d pair%s", low, low == 1 ? "" : "s");
+    else cak_text_add(b, "%d to %d pairs", low, high);
+    if (paired == c->n_contrasts) cak_text_add(b, " in each of %d arms", c->n_arms);
+    else cak_text_add(b, " in %d of %d tests", paired, c->n_contrasts);
+    cak_text_add(b, ", data order identical: %s, initial values identical: %s", answer[c->batches], answer[c->inits]);
+    if (c->init_differs) cak_text_add(b, " (%s)", c->init_differs);
+    cak_text_add(b, "\n");
+}
+
+static void add_tests(cak_text_builder *b, const cak_comparison *c, const cak_table *tests, bool markdown)
+{
+    if (!c->n_contrasts) return;
+    cak_text_add(b, "\n");
+    add_pairing(b, c);
+    if (c->baseline >= 0) cak_text_add(b, "arm %s against each other arm", c->arm[c->baseline].name);
+    else cak_text_add(b, "all pairs of arms");
+    cak_text_add(b, "; p after Holm over %d test%s in a column, the arm that is better, pairs of which one diverged (a:b)\n\n",
+                 c->n_contrasts, c->n_contrasts > 1 ? "s" : "");
+    cak_text_add(b, "%s", markdown ? cak_table_markdown(b->a, tests) : cak_table_aligned(b->a, tests, WIDE));
+    if (!markdown)
+        cak_text_add(b,
+                     "\nexact McNemar on diverged or not, log-rank on t_div, Wilcoxon signed-rank on metrics; unpaired: Fisher, "
+                     "Mann-Whitney\n");
+}
+
+static const char *as_text(cak_arena *a, const cak_comparison *c, bool all, bool markdown)
+{
+    cak_text_builder b = { .a = a };
+    const cak_table *arms = cak_compare_arms(a, c);
+    cak_text_add(&b, "%d run%s in %d arm%s\n", c->set->n, c->set->n == 1 ? "" : "s", c->n_arms, c->n_arms == 1 ? "" : "s");
+    add_keys(&b, c, all);
+    add_folded(&b, c, all);
+    cak_text_add(&b, "\n%s\n", markdown ? cak_table_markdown(a, arms) : cak_table_aligned(a, arms, WIDE));
+    add_notes(&b, c);
+    add_tests(&b, c, cak_compare_tests(a, c), markdown);
+    return cak_text_done(&b);
+}
+
+static const char *json_text(cak_arena *a, json_t *doc)
+{
+    const size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION(17), n = json_dumpb(doc, NULL, 0, flags);
+    char *text = cak_arena_alloc(a, n + 2);
+    json_dumpb(doc, text, n, flags);
+    text[n] = '\n';
+    json_decref(doc);
+    return text;
+}
+
+/* ---- the command ---- */
+
+static const char *written(cak_arena *a, const cak_comparison *c, const request *q)
+{
+    if (q->json) return json_text(a, cak_compare_json(a, c));
+    if (q->csv) return cak_table_csv(a, q->tests ? cak_compare_tests(a, c) : cak_compare_arms(a, c));
+    return as_text(a, c, q->all != NULL, q->markdown != NULL);
+}
+
+static bool put(cak_diag *d, const char *path, const char *text)
+{
+    cak_io_part part = { text, strlen(text) };
+    if (path) return cak_io_replace(d, path, &part, 1);
+    fputs(text, stdout);
+    return true;
+}
+
+static bool gather(cak_run_set *s, cak_diag *d, int n, char **word, const char *where)
+{
+    bool ok = true;
+    for (int i = 1; i <= n; i++) ok = cak_run_set_add(s, d, word[i]) && ok;
+    if (!ok || (where && !cak_run_set_filter(s, d, "--where", where))) return false;
+    return s->n > 0 || cak_error(d, CAK_E5001, CAK_NOWHERE, where ? "no run is left to compare" : "no runs found");
+}
+
+static void compare(cak_run_set *s, cak_diag *d, int n, char **word, const request *q)
+{
+    cak_arena *a = s->arena;
+    if (!gather(s, d, n, word, q->where)) return;
+    const cak_compare_options o = { .except = cak_names_split(a, q->except),
+                                    .pair = cak_names_split(a, q->pair),
+                                    .metric = cak_names_split(a, q->metric),
+                                    .goal = cak_names_split(a, q->goal),
+                                    .baseline = q->baseline,
+                                    .stat = q->stat };
+    const cak_comparison *c = cak_compare(s, d, &o);
+    if (c && put(d, q->output, written(a, c, q))) cak_compare_warn(c, d);
+}
+
+static const char doc[] =
+    "Compare runs: those that are equal in all keys but the seed make an arm; a row per arm says how many finished and "
+    "diverged,\n"
+    "when, and what the metrics were; tests say which differences between arms are more than chance. Diverged runs are a "
+    "result:\n"
+    "they are the worst in ranks and tests. Runs that failed, were killed or interrupted are counted as failed and say nothing "
+    "else.\n\n"
+    "RUN is a run directory, the id of a run below ./runs, a directory with runs below, or a sweep directory.\n"
+    "Metrics are better when smaller unless the sweep or --goal says otherwise.";
+
+int cak_cmd_compare(int argc, char **argv)
+{
+    request q = { 0 };
+    int code = CAK_EXIT_OK;
+    const cak_option options[] = {
+        { "where", "EXPR", "only runs for which this holds, as in `cak ls`", &q.where },
+        { "except", "KEY,..", "keys that make no arms (default: seed)", &q.except },
+        { "pair", "KEY,..", "keys that pair runs of two arms (default: the sweep's pair_by, or seed)", &q.pair },
+        { "metric", "NAME,..", "metrics (default: those without a dot)", &q.metric },
+        { "stat", "WHICH", "value of a run: last (default), best, mean-last-N epochs", &q.stat },
+        { "goal", "NAME=min|max,..", "what is better; the first one ranks", &q.goal },
+        { "baseline", "EXPR", "test this arm against each other, e.g. hp.lr=1e-4", &q.baseline },
+        { "all", NULL, "show the keys that are the same, and all that follow from others", &q.all },
+        { "csv", NULL, "print the arms as CSV", &q.csv },
+        { "tests", NULL, "with --csv: the tests instead of the arms", &q.tests },
+        { "md", NULL, "print Markdown", &q.markdown },
+        { "json", NULL, "print JSON: all numbers in full precision, a list of the runs", &q.json },
+        { "output", "FILE", "write to a file (also -o FILE)", &q.output },
+        { 0 },
+    };
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "-o") == 0) argv[i] = "--output";
+    int n = cak_options(argc, argv, options, "RUN...", doc, &code);
+    if (n < 0) return code;
+    if (n < 1) return cak_usage(argv[0], "name runs, directories with runs, or a sweep directory");
+    if ((q.csv != NULL) + (q.markdown != NULL) + (q.json != NULL) > 1)
+        return cak_usage(argv[0], "--csv, --md and --json exclude each other");
+    if (q.tests && !q.csv) return cak_usage(argv[0], "--tests goes with --csv");
+    cak_arena *a = cak_arena_open("comparison");
+    cak_diag *d = cak_diag_open();
+    cak_run_set *s = cak_run_set_open(a);
+    compare(s, d, n, argv, &q);
+    cak_run_set_close(s);
+    cak_arena_close(a);
+    return cak_command_end(d, code);
+}

@@ -1,0 +1,43 @@
+/* What distinguishes the runs of a set: the keys that differ, without those that only follow from others; and the arms that they make. */
+#ifndef EXPERIMENTS_RUN_AXES_H
+#define EXPERIMENTS_RUN_AXES_H
+
+#include "experiments/run_set.h"
+
+typedef struct cak_names { /* a list of words */
+    const char *const *name;
+    int n;
+} cak_names;
+cak_names cak_names_split(cak_arena *a, const char *text); /* at commas; NULL is an empty list */
+bool cak_names_have(cak_names list, const char *name);
+
+typedef struct cak_folded { /* a key that differs only because others do */
+    int key;
+    const char *into; /* "hp.lr" */
+} cak_folded;
+
+typedef struct cak_axes {
+    int *shown; /* keys that tell the arms apart: overrides as given, then others in the order of the configuration */
+    int n_shown;
+    const char **head; /* of shown keys: their last segment where that is enough */
+    int *same;         /* keys with one value in all runs */
+    int n_same;
+    cak_folded *folded;
+    int n_folded;
+} cak_axes;
+
+/* `except`: keys whose values do not make arms (seed). A key is folded into an override when that tells the same runs apart, or when several
+** runs of each value agree; into `except` when its value is the same (data.clips.seed: ${seed}) or it is a statistic of the corpus. An
+** override that a run lacks and the configuration does not hold (hp.lr) is filled in where the configuration says what it was. */
+cak_axes *cak_axes_find(cak_run_set *s, cak_names except);
+
+typedef struct cak_arms {
+    int *of; /* arm of a run */
+    int n;
+    int *first; /* first run of an arm */
+} cak_arms;
+/* Runs with equal values of all shown keys; arms are in the order of their first runs. A run without a configuration joins the first arm that
+** agrees with what is known of it. */
+cak_arms *cak_arms_make(const cak_run_set *s, const cak_axes *x);
+
+#endif

@@ -1,0 +1,90 @@
+/* Many runs and the values that describe them: configuration, overrides, state, metrics of the last epoch.
+**
+** Values of a run by key: the flattened config.yaml ("train.phases.critic.optimizer.lr"; lists are one value), and the overrides whose keys
+** the resolved file does not hold any more (hp.lr, model). A point of a sweep that failed before it had a run directory is a member, too. */
+#ifndef EXPERIMENTS_RUN_SET_H
+#define EXPERIMENTS_RUN_SET_H
+
+#include "experiments/run_list.h"
+#include "experiments/where.h"
+
+typedef enum cak_outcome { /* what a run says about divergence and metrics */
+                           CAK_OUTCOME_FINISHED,
+                           CAK_OUTCOME_DIVERGED,
+                           CAK_OUTCOME_STOPPED,    /* early, by the sweep */
+                           CAK_OUTCOME_RUNNING,    /* counts with what it has so far */
+                           CAK_OUTCOME_INCOMPLETE, /* failed, killed or interrupted: it says nothing */
+                           CAK_OUTCOMES
+} cak_outcome;
+
+typedef struct cak_member {
+    const char *label;        /* directory of the run; "point ID of DIR" where there is none */
+    const char *full;         /* the directory without links and dots; NULL: there is none */
+    const cak_run_info *info; /* NULL: there is no run directory */
+    cak_outcome outcome;
+    const char *state;
+    int sweep;       /* number of the sweep that it is a point of, from 1; 0: none */
+    bool configured; /* config.yaml is known */
+    cak_setting *value;
+    int n_values; /* by key; keys beyond have no value */
+} cak_member;
+
+typedef struct cak_set_key {
+    const char *name;
+    bool config;    /* a value of a resolved configuration */
+    int overridden; /* 0: by no run; else its place among the keys that are, from 1 */
+} cak_set_key;
+
+typedef struct cak_run_set {
+    cak_arena *arena;
+    cak_member *run;
+    int n, cap;
+    cak_set_key *key;
+    int n_keys, cap_keys, n_overridden;
+    struct cak_opened_sweep *sweep; /* every sweep that a member belongs to */
+    int n_sweeps, cap_sweeps;
+    int waiting; /* points of sweeps that nobody has started */
+} cak_run_set;
+
+cak_run_set *cak_run_set_open(cak_arena *a);
+void cak_run_set_close(cak_run_set *s);
+
+/* Add what a word means: a sweep directory (with its points), a directory with runs below, a run directory, the id of a run below ./runs.
+** Runs that are there already are not added again; those that cannot be read are left out with a warning. */
+bool cak_run_set_add(cak_run_set *s, cak_diag *d, const char *word);
+/* The one sweep that all members are points of, or NULL. */
+struct cak_sweep;
+const struct cak_sweep *cak_run_set_sweep(const cak_run_set *s);
+
+/* Keep the runs that the expression holds for. E5001 when it is wrong. */
+bool cak_run_set_filter(cak_run_set *s, cak_diag *d, const char *option, const char *expression);
+
+/* Value of a run: "state", "name", "seed", "id", "dir", "epoch", "step", "exit_code", a key, "metrics.NAME" or NAME. */
+cak_setting cak_run_set_value(const cak_run_set *s, const cak_member *r, const char *key);
+int cak_run_set_key(const cak_run_set *s, const char *name);                      /* -1: no run has it */
+cak_setting cak_run_set_at(const cak_run_set *s, int run, int key);               /* of a key by number */
+const char *const *cak_run_set_names(cak_arena *a, const cak_run_set *s, int *n); /* all that cak_run_set_value knows */
+/* E5001 with a suggestion when no run has the key. */
+bool cak_run_set_knows(const cak_run_set *s, cak_diag *d, const char *option, const char *key);
+
+/* Epoch metrics without a dot, `wall` and places: what tables show unasked. */
+bool cak_is_headline(const char *metric);
+double cak_member_metric(const cak_member *r, const char *name); /* of the last epoch; NaN when there is none */
+const char *cak_metric_text(cak_arena *a, double v);             /* "0.25", "nan", "inf" */
+
+/* ---- for those who add members ---- */
+
+cak_member *cak_run_set_append(cak_run_set *s, const char *label, const cak_run_info *info);
+void cak_run_set_put(cak_run_set *s, cak_member *r, const char *key, const char *value, bool overridden);
+/* Values of config.yaml and overrides.txt of the run. False: config.yaml is there and cannot be read. */
+bool cak_run_set_describe(cak_run_set *s, cak_diag *d, cak_member *r);
+
+/* ---- sweeps (run_set_sweep.c) ---- */
+
+bool cak_is_sweep(const char *dir);
+bool cak_run_set_add_sweep(cak_run_set *s, cak_diag *d, const char *dir);
+/* A run that is a point of a sweep takes its state from there: it may have been stopped early. */
+bool cak_run_set_ask_sweep(cak_run_set *s, cak_diag *d, cak_member *r);
+void cak_run_set_close_sweeps(cak_run_set *s);
+
+#endif
