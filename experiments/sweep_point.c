@@ -133,7 +133,7 @@ static bool start(cak_worker *w, cak_arena *a, int point, int claim, const cak_p
     if (!ok) return false;
     w->n_running++;
     w->task[point].state = CAK_POINT_RUNNING;
-    cak_show_line(&w->show, "%s %s", resume ? "resumed" : "started", cak_worker_label(a, w, point));
+    cak_show_line(&w->show, "%s %s %s", cak_worker_done(a, w), resume ? "resumed" : "started", cak_worker_label(a, w, point));
     return true;
 }
 
@@ -182,12 +182,14 @@ static void say_how_it_ended(cak_worker *w, cak_arena *a, const cak_running *r, 
 {
     const cak_task *task = &w->task[r->point];
     char duration[32];
-    const char *label = cak_worker_label(a, w, r->point), *how = cak_point_state_name(p->state);
+    const char *label = cak_worker_label(a, w, r->point), *how = cak_point_state_name(p->state), *done = cak_worker_done(a, w);
     cak_duration(cak_seconds() - r->since, duration);
     if (p->state == CAK_POINT_FAILED || p->state == CAK_POINT_KILLED)
-        cak_show_alarm(&w->show, "%s %s after %s: %s; log: %s%s", how, label, duration, p->reason ? p->reason : "no reason known",
-                       r->child.log, task->again ? "; it is tried again" : "");
-    else cak_show_line(&w->show, "%s %s after %s%s%s", how, label, duration, p->reason ? ": " : "", p->reason ? p->reason : "");
+        cak_show_alarm(&w->show, "%s %s %s after %s: %s; log: %s%s", done, how, label, duration,
+                       p->reason ? p->reason : "no reason known", r->child.log, task->again ? "; it is tried again" : "");
+    else
+        cak_show_line(&w->show, "%s %s %s after %s%s%s", done, how, label, duration, p->reason ? ": " : "",
+                      p->reason ? p->reason : "");
 }
 
 /* The attempt is on disk; the point is closed, or has another go. */

@@ -99,18 +99,32 @@ static const char *eta(cak_arena *a, const cak_worker *w, int left)
     return cak_arena_print(a, ", eta %s", cak_duration(work / w->jobs, text));
 }
 
-/* "[37/150] running 2, finished 31, diverged 3, failed 1, eta 4:12:00" */
-static const char *counts_line(cak_arena *a, const cak_worker *w)
+static const bool ended[CAK_POINT_STATES] = {
+    [CAK_POINT_FINISHED] = true, [CAK_POINT_DIVERGED] = true, [CAK_POINT_STOPPED] = true, [CAK_POINT_FAILED] = true
+};
+
+/* How many points are in each state; returns how many have ended. */
+static int count_states(const cak_worker *w, int count[CAK_POINT_STATES])
 {
-    static const bool ended[CAK_POINT_STATES] = {
-        [CAK_POINT_FINISHED] = true, [CAK_POINT_DIVERGED] = true, [CAK_POINT_STOPPED] = true, [CAK_POINT_FAILED] = true
-    };
-    int count[CAK_POINT_STATES] = { 0 }, done = 0, n = w->s->sweep->n_points;
-    for (int i = 0; i < n; i++) {
+    int done = 0;
+    for (int i = 0; i < w->s->sweep->n_points; i++) {
         cak_point_state state = w->task[i].refused ? CAK_POINT_FAILED : w->task[i].state;
         count[state]++;
         done += ended[state];
     }
+    return done;
+}
+
+const char *cak_worker_done(cak_arena *a, const cak_worker *w)
+{
+    int count[CAK_POINT_STATES] = { 0 };
+    return cak_arena_print(a, "[%d/%d]", count_states(w, count), w->s->sweep->n_points);
+}
+
+/* "[37/150] running 2, finished 31, diverged 3, failed 1, eta 4:12:00" */
+static const char *counts_line(cak_arena *a, const cak_worker *w)
+{
+    int count[CAK_POINT_STATES] = { 0 }, done = count_states(w, count), n = w->s->sweep->n_points;
     cak_text_builder b = { .a = a };
     cak_text_add(&b, "[%d/%d]", done, n);
     const char *gap = " ";

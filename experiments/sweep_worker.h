@@ -45,6 +45,7 @@ typedef struct cak_worker {
 } cak_worker;
 
 const char *cak_worker_label(cak_arena *a, const cak_worker *w, int point); /* "3f9a1c0011223344 hp.lr=1e-4 seed=0" */
+const char *cak_worker_done(cak_arena *a, const cak_worker *w);             /* "[37/150]": points that have ended */
 
 /* Start the point if it is there to be started; false when it is not, or not now. */
 bool cak_worker_try(cak_worker *w, int point);
