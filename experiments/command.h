@@ -21,6 +21,7 @@ int cak_cmd_inspect(int argc, char **argv);
 int cak_cmd_ls(int argc, char **argv);
 int cak_cmd_show(int argc, char **argv);
 int cak_cmd_compare(int argc, char **argv);
+int cak_cmd_diff(int argc, char **argv);
 int cak_cmd_agent(int argc, char **argv);
 int cak_cmd_sweep(int argc, char **argv);
 int cak_cmd_multirun(int argc, char **argv);                     /* `cak train -m` */

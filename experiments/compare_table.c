@@ -30,7 +30,7 @@ static const char *mean_text(cak_arena *a, double mean, double sd)
 
 static const char *interval_text(cak_arena *a, const double x[3]) /* value, low, high */
 {
-    const int n = decimals(x[0], x[2] - x[1]);
+    const int n = decimals(x[0], (x[2] - x[1]) / 4);
     return n < 0 ? cak_arena_print(a, "%.4g [%.4g, %.4g]", x[0], x[1], x[2])
                  : cak_arena_print(a, "%.*f [%.*f, %.*f]", n, x[0], n, x[1], n, x[2]);
 }

@@ -24,6 +24,7 @@ const cak_command cak_commands[] = {
     { "ls", "[DIR ...]", "list runs", cak_cmd_ls },
     { "show", "RUN", "describe a run", cak_cmd_show },
     { "compare", "RUN ...", "compare runs or a sweep: arms, divergence, metrics, tests", cak_cmd_compare },
+    { "diff", "A B", "what differs between two runs or configurations", cak_cmd_diff },
     { "inspect", "FILE", "list the tensors of a safetensors file", cak_cmd_inspect },
     { 0 },
 };

@@ -106,6 +106,13 @@ static void flatten(flattening *f, const cak_yaml *n, const char *path)
     f->guess = k + 1;
 }
 
+void cak_run_set_flatten(cak_run_set *s, cak_member *r, const cak_yaml *root)
+{
+    flattening f = { .s = s, .r = r };
+    flatten(&f, root, "");
+    r->configured = true;
+}
+
 /* ---- overrides ---- */
 
 static bool is_below(const char *key, const char *parent)
@@ -152,9 +159,7 @@ bool cak_run_set_describe(cak_run_set *s, cak_diag *d, cak_member *r)
     if (cak_io_exists(path)) {
         const cak_yaml *root = cak_yaml_load(s->arena, d, path);
         if (!root) return false;
-        flattening f = { .s = s, .r = r };
-        flatten(&f, root, "");
-        r->configured = true;
+        cak_run_set_flatten(s, r, root);
     }
     for (int i = 0; i < r->info->n_overrides; i++) take_override(s, r, r->info->overrides[i]);
     return true;

@@ -76,6 +76,8 @@ const char *cak_metric_text(cak_arena *a, double v);             /* "0.25", "nan
 
 cak_member *cak_run_set_append(cak_run_set *s, const char *label, const cak_run_info *info);
 void cak_run_set_put(cak_run_set *s, cak_member *r, const char *key, const char *value, bool overridden);
+struct cak_yaml;
+void cak_run_set_flatten(cak_run_set *s, cak_member *r, const struct cak_yaml *root); /* values of a configuration */
 /* Values of config.yaml and overrides.txt of the run. False: config.yaml is there and cannot be read. */
 bool cak_run_set_describe(cak_run_set *s, cak_diag *d, cak_member *r);
 
