@@ -163,7 +163,16 @@ static int new_program(checking *k, int point, uint64_t digest)
     return i;
 }
 
-/* Returns the failure of the point, -1: none. */
+/* Everything about a point: a program that was not seen yet, or mistakes that were not. Returns its failure, -1: none. */
+static int check_whole(checking *k, int point, cak_config *c, uint64_t early, int program)
+{
+    int before = cak_diag_errors(k->quiet);
+    check_graph(k->quiet, k->s, c);
+    int failed = cak_diag_errors(k->quiet) ? note_failure(k, point, early) : -1;
+    if (cak_diag_errors(k->quiet) > before) k->failed[program] = failed;
+    return failed;
+}
+
 static int check_config(checking *k, int point, cak_config *c)
 {
     cak_arena *a = cak_arena_open("configuration of a point");
@@ -175,21 +184,14 @@ static int check_config(checking *k, int point, cak_config *c)
     uint64_t early = errors_digest(k->quiet), program = program_digest(a, c),
              data = tree_digest(a, cak_yaml_get(c->root, "data"));
     cak_arena_close(a);
-    if (early) {
-        int known = early_failure(k, early);
-        if (known < 0) check_graph(k->quiet, k->s, c);
-        return known < 0 ? note_failure(k, point, early) : known;
-    }
-    int p = find(&k->programs, program), s = find(&k->data, data);
-    if (p < 0) {
-        p = new_program(k, point, program);
-        check_graph(k->quiet, k->s, c);
-        if (cak_diag_errors(k->quiet)) k->failed[p] = note_failure(k, point, 0);
-    }
+    int p = find(&k->programs, program), s = find(&k->data, data), known = early ? early_failure(k, early) : -1;
+    bool is_new = p < 0;
+    if (is_new) p = new_program(k, point, program);
     if (s < 0) k->out->data_of[s = add(k->a, &k->data, data)] = point;
     k->out->config_hash[point] = hex;
     k->out->program[point] = p, k->out->data[point] = s;
-    return k->failed[p];
+    if (is_new || (early && known < 0)) return check_whole(k, point, c, early, p);
+    return early ? known : k->failed[p];
 }
 
 static void check_point(checking *k, int point)

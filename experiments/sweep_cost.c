@@ -19,7 +19,7 @@ enum {
     OPENED = 64
 }; /* programs, programs, data sections at most; the others are taken to be like these */
 
-static const double run_files = 600e3; /* bytes of a run directory beside logs and checkpoints: configurations, graphs, plans */
+static const double run_files = 250e3; /* bytes of a run directory beside logs and checkpoints: configurations, graphs, plans */
 
 typedef struct costing {
     cak_arena *a;
@@ -129,7 +129,7 @@ static void measure_programs(costing *k)
         k->program[i] = (cak_program_cost){ .seconds = -1 };
         if (data->failure || planned >= PLANNED || !k->left[i]) continue;
         planned++;
-        k->program[i] = cak_program_measure(k->s, &k->s->point[k->c->program_of[i]], &data->loader, timed < TIMED);
+        k->program[i] = cak_program_measure(k->s, &k->s->point[k->c->program_of[i]], &data->loader, timed < TIMED, k->o->cache);
         timed += k->program[i].seconds >= 0;
     }
     cak_threads_set(before);

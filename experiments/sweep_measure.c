@@ -1,4 +1,4 @@
-/* What one program of a sweep costs: planned, and run for a moment on random numbers. */
+/* What one program of a sweep costs: planned, and run for a moment. */
 #include "experiments/sweep_measure.h"
 
 #include <math.h>
@@ -7,12 +7,8 @@
 #include "experiments/prepare.h"
 #include "experiments/record.h"
 #include "graph/par.h"
-#include "graph/rng.h"
 
-enum {
-    PROCESS = 20 << 20, /* program, libraries, graphs, buffers of files: measured */
-    SHIFT = 61          /* samples of a random batch differ by where they begin */
-};
+enum { PROCESS = 16 << 20 }; /* bytes of program, libraries, graphs and buffers of files: measured */
 
 /* ---- data ---- */
 
@@ -78,28 +74,38 @@ static double record_bytes(const cak_fields *f)
 
 /* ---- time ---- */
 
-typedef struct noise { /* rows of random numbers for a port */
-    real *value;
-    size_t bytes;
-} noise;
+typedef struct port_rows { /* a port of the loader, read as a step wants its rows */
+    const cak_data *data;
+    cak_diag *d;
+    int port;
+} port_rows;
 
-static bool read_noise(void *ctx, int64_t sample, real *row)
+static bool read_row(void *ctx, int64_t sample, real *row)
 {
-    const noise *n = ctx;
-    memcpy(row, n->value + sample % SHIFT, n->bytes);
-    return true;
+    const port_rows *p = ctx;
+    return p->data->ops->read_row(p->data->loader, p->d, p->port, sample, row);
 }
 
-static void bind_noise(cak_experiment *x)
+static bool same_row(const void *ctx, const void *other, int64_t sample)
 {
-    for (int port = 0; port < x->loader.n_ports; port++) {
-        int64_t size = cak_shape_size(&x->loader.port[port].shape);
-        noise *n = cak_arena_alloc(x->arena, sizeof *n);
-        *n = (noise){ cak_arena_alloc(x->arena, (size_t)(size + SHIFT) * sizeof(real)), (size_t)size * sizeof(real) };
-        for (int64_t i = 0; i < size + SHIFT; i++) n->value[i] = (real)cak_rng_uniform(0, (uint64_t)port, 0, (uint64_t)i);
-        cak_row_reader reader = { .read = read_noise, .ctx = n };
-        for (int i = 0; i < x->n_phases; i++) cak_exec_bind_rows(x->phase[i].step[0].exec, x->port_name[port], &reader);
+    const port_rows *p = ctx, *q = other;
+    return p->data->ops->same_row && p->data->ops->same_row(p->data->loader, p->port, q->port, sample);
+}
+
+/* The first batch of the data: in memory, or read by slices, as in training. */
+static bool bind_batch(cak_experiment *x, const cak_data *data, real **port)
+{
+    bool ok = true, streams = cak_experiment_streams(x);
+    if (data->ops->open_batch) data->ops->open_batch(data->loader, 0, 0);
+    for (int k = 0; k < x->loader.n_ports; k++) {
+        int64_t size = cak_shape_size(&x->loader.port[k].shape);
+        port_rows *p = cak_arena_alloc(x->arena, sizeof *p);
+        *p = (port_rows){ data, x->diag, k };
+        cak_row_reader reader = { read_row, same_row, p };
+        for (int64_t i = 0; i < x->batch[0] && !streams; i++) ok = read_row(p, i, port[k] + i * size) && ok;
+        for (int i = 0; i < x->n_phases && streams; i++) cak_exec_bind_rows(x->phase[i].step[0].exec, x->port_name[k], &reader);
     }
+    return ok;
 }
 
 /* The fastest of a few runs; a long one is run once. */
@@ -108,7 +114,7 @@ static double step_seconds(const cak_step *s, uint64_t seed)
     double best = INFINITY, spent = 0;
     for (int i = 0; i == 0 || (i < 8 && spent < 0.3); i++) {
         double from = cak_seconds();
-        if (!cak_exec_run(s->exec, &(cak_clock){ seed, (uint64_t)i })) return -1;
+        cak_exec_run(s->exec, &(cak_clock){ seed, (uint64_t)i });
         double took = cak_seconds() - from;
         spent += took;
         if (took < best) best = took;
@@ -116,15 +122,20 @@ static double step_seconds(const cak_step *s, uint64_t seed)
     return best;
 }
 
-static double batch_seconds(cak_experiment *x)
+static double batch_seconds(cak_experiment *x, const char *cache)
 {
     double seconds = 0;
-    real *const no_port[CAK_MAX_OUT] = { 0 };
-    x->init_from = NULL;
-    if (!cak_experiment_ready(x, no_port)) return -1;
-    bind_noise(x);
-    for (int i = 0; i < x->n_phases; i++) seconds += (double)x->phase[i].repeat * step_seconds(&x->phase[i].step[0], x->seed);
-    return seconds;
+    real *port[CAK_MAX_OUT] = { 0 };
+    cak_data_options o = { .cache_dir = cache, .progress = CAK_PROGRESS_NONE };
+    cak_data *data = cak_data_open(x->diag, x->data, x->base_dir, x->seed, &o);
+    for (int k = 0; k < x->loader.n_ports && !cak_experiment_streams(x); k++)
+        port[k] = cak_arena_alloc(x->arena, (size_t)(x->batch[0] * cak_shape_size(&x->loader.port[k].shape)) * sizeof(real));
+    x->init_from = NULL; /* the time does not depend on values */
+    bool ready = data && cak_experiment_ready(x, port) && bind_batch(x, data, port);
+    for (int i = 0; i < x->n_phases && ready; i++)
+        seconds += (double)x->phase[i].repeat * step_seconds(&x->phase[i].step[0], x->seed);
+    cak_data_close(data);
+    return ready ? seconds : -1;
 }
 
 static double batch_work(const cak_experiment *x, int which)
@@ -135,7 +146,8 @@ static double batch_work(const cak_experiment *x, int which)
     return work;
 }
 
-cak_program_cost cak_program_measure(const cak_sweep *s, const cak_point *p, const cak_loader_info *loader, bool run)
+cak_program_cost cak_program_measure(const cak_sweep *s, const cak_point *p, const cak_loader_info *loader, bool run,
+                                     const char *cache)
 {
     cak_program_cost out = { .seconds = -1 };
     cak_diag *quiet = cak_diag_open();
@@ -151,7 +163,7 @@ cak_program_cost cak_program_measure(const cak_sweep *s, const cak_point *p, con
         out.epoch_log = 3 * record_bytes(&r.epoch_fields); /* metrics.jsonl, metrics.csv, log.txt */
         out.work = batch_work(x, 0);
         out.rest = x->batch[1] ? batch_work(x, 1) / out.work : 0;
-        if (run) out.seconds = batch_seconds(x);
+        if (run) out.seconds = batch_seconds(x, cache);
     }
     cak_experiment_close(x);
     if (c) cak_config_close(c);

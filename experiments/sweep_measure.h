@@ -23,7 +23,8 @@ typedef struct cak_program_cost {
 /* Open the data of a point once: what they serve, and the cache is filled before several runs want to fill it. */
 cak_data_cost cak_data_measure(cak_arena *a, const cak_sweep *s, const cak_point *p, const char *cache,
                                cak_progress_mode progress);
-/* Plan the program of a point; with `run`, time each phase on random batches. Neither reads data. */
-cak_program_cost cak_program_measure(const cak_sweep *s, const cak_point *p, const cak_loader_info *loader, bool run);
+/* Plan the program of a point; with `run`, time each phase on the first batch of its data. */
+cak_program_cost cak_program_measure(const cak_sweep *s, const cak_point *p, const cak_loader_info *loader, bool run,
+                                     const char *cache);
 
 #endif

@@ -129,17 +129,25 @@ static const char *draw_listed(const cak_sweep_param *p, double u)
     return p->value[i];
 }
 
-static double clip(double v, double low, double high) { return v < low ? low : v > high ? high : v; }
+/* Twelve digits: what exp() and log() round differently on another machine must not make another point. A limit is kept to. */
+static const char *number_text(cak_arena *a, const cak_sweep_param *p, double v)
+{
+    char text[CAK_NUMBER_TEXT];
+    double rounded;
+    unsigned needs = p->dist->needs;
+    snprintf(text, sizeof text, "%.12g", v + 0.0); /* + 0.0: there is no -0 */
+    bool limited = (needs & CAK_DIST_LIMITS) && !(needs & CAK_DIST_EXPONENT);
+    if (limited && cak_number_real(text, &rounded) == CAK_NUMBER_OK) {
+        if (rounded > p->max) cak_number_text(p->max, text);
+        if (rounded < p->min) cak_number_text(p->min, text);
+    }
+    return cak_arena_text(a, text);
+}
 
 const char *cak_param_draw(cak_arena *a, const cak_sweep_param *p, double u)
 {
-    char text[CAK_NUMBER_TEXT];
-    unsigned needs = p->dist->needs;
     if (cak_param_listed(p)) return draw_listed(p, u);
     double v = p->dist->quantile(p, u);
-    if (needs & CAK_DIST_Q) v = nearbyint(v / p->q) * p->q;
-    if ((needs & CAK_DIST_LIMITS) && !(needs & CAK_DIST_EXPONENT)) v = clip(v, p->min, p->max);
-    if (!isfinite(v)) return NULL;
-    if (needs & CAK_DIST_Q) return cak_arena_print(a, "%.15g", v + 0.0); /* 0.3, not 0.30000000000000004 */
-    return cak_arena_text(a, cak_number_text(v + 0.0, text));            /* + 0.0: there is no -0 */
+    if (p->dist->needs & CAK_DIST_Q) v = nearbyint(v / p->q) * p->q;
+    return isfinite(v) ? number_text(a, p, v) : NULL;
 }
