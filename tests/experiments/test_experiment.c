@@ -84,6 +84,10 @@ static const bad cases[] = {
     { "++modules.loose={outputs: {y: b}, inputs: [x], nodes: {a: {type: expp, inputs: [x]}, b: {type: exp, inputs: [a]}}}",
       "did you mean 'exp'?", CAK_E3001 },
     { "~train", "`train` is missing", CAK_E1204 },
+    { "+log=5", "`log` must be a mapping", CAK_E1201 },
+    { "+log={tensorbord: true}", "did you mean 'tensorboard'?", CAK_E1203 },
+    { "+log={tensorboard: maybe}", "got 'maybe'", CAK_E1201 },
+    { "+log={tensorboard_steps: -1}", "got '-1'", CAK_E1202 },
 };
 
 START_TEST(refused)

@@ -427,6 +427,12 @@ START_TEST(resolved_text_reproduces_itself)
     cak_config_digest(c, hex);
     ck_assert_str_eq(hex, "89cb548ce8c9c3163f958f84b9002113");
     cak_config_close(c);
+    file("main.yaml", "log: {tensorboard: true}\na: 1\n"); /* says nothing about results */
+    c = load_main((const char *const[]){ NULL });
+    cak_config_digest(c, again);
+    ck_assert_str_eq(hex, again);
+    ck_assert_ptr_nonnull(strstr(cak_config_text(c), "tensorboard"));
+    cak_config_close(c);
     end();
 }
 END_TEST
