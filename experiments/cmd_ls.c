@@ -1,6 +1,7 @@
 /* `cak ls`: the runs below a directory. */
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -8,45 +9,17 @@
 #include <unistd.h>
 
 #include "experiments/command.h"
-#include "experiments/run_list.h"
+#include "experiments/run_axes.h"
+#include "experiments/table.h"
 #include "experiments/visible.h"
 #include "graph/io.h"
+#include "graph/text.h"
 
 enum { WIDE = 120, NARROW = 40, FIXED = 52 /* of the columns between run and metrics */ };
 
-typedef struct listing {
-    cak_arena *a;
-    cak_diag *d;
-    const cak_run_info **run;
-    int n, cap;
-} listing;
-
-/* One unreadable run must not hide the others. */
-static void add_run(listing *l, const char *dir)
-{
-    cak_diag *own = cak_diag_open();
-    const cak_run_info *info = cak_run_describe(l->a, own, dir);
-    if (info) {
-        l->run = cak_arena_grow(l->a, l->run, &l->cap, l->n + 1, sizeof *l->run);
-        l->run[l->n++] = info;
-    } else {
-        cak_warn(l->d, CAK_NOWHERE, "left out: %s", cak_diag_message(own, 0));
-    }
-    cak_diag_close(own);
-}
-
-static void add_below(listing *l, const char *root)
-{
-    int n;
-    const char *const *dir = cak_run_find(l->a, l->d, root, &n);
-    for (int i = 0; i < n; i++) add_run(l, dir[i]);
-}
-
-/* Terms of losses and norms, whose names have a dot, are for `cak show`. */
-static bool is_headline(const char *name)
-{
-    return !cak_metrics_is_place(name) && strcmp(name, "wall") != 0 && !strchr(name, '.');
-}
+typedef struct request { /* options as given */
+    const char *where, *sort, *columns, *csv, *json;
+} request;
 
 /* Columns for metrics: what the terminal leaves, or as many as usual experiments need where there is none. */
 static int headline_room(int before)
@@ -60,7 +33,7 @@ static void print_headlines(cak_arena *a, const cak_metrics_table *t, int room)
 {
     const char *gap = "";
     for (int c = 0; t->n_rows && c < t->n_names; c++) {
-        if (!is_headline(t->name[c])) continue;
+        if (!cak_is_headline(t->name[c])) continue; /* the rest is for `cak show` */
         const char *item = cak_arena_print(a, "%s%s=%.4g", gap, cak_visible(a, t->name[c]), t->value[c]);
         room -= (int)strlen(item);
         if (room < 0 && *gap) break;
@@ -70,50 +43,138 @@ static void print_headlines(cak_arena *a, const cak_metrics_table *t, int room)
     puts("");
 }
 
-static void print_table(const listing *l)
+static void print_table(const cak_run_set *s)
 {
-    const char **name = cak_arena_alloc(l->a, (size_t)l->n * sizeof *name);
+    const char **name = cak_arena_alloc(s->arena, (size_t)s->n * sizeof *name);
     int width = 3;
-    for (int i = 0; i < l->n; i++) {
-        name[i] = cak_visible(l->a, l->run[i]->dir);
+    for (int i = 0; i < s->n; i++) {
+        name[i] = cak_visible(s->arena, s->run[i].label);
         if ((int)strlen(name[i]) > width) width = (int)strlen(name[i]);
     }
     printf("%-*s  %-11s  %6s  %6s  %8s  %9s  %s\n", width, "RUN", "STATE", "EPOCH", "STEP", "AGE", "SIZE", "METRICS");
-    for (int i = 0; i < l->n; i++) {
-        const cak_run_info *r = l->run[i];
+    for (int i = 0; i < s->n; i++) {
+        const cak_run_info *r = s->run[i].info;
         char age[CAK_BYTES_TEXT], size[CAK_BYTES_TEXT];
-        printf("%-*s  %-11s  %6" PRId64 "  %6" PRId64 "  ", width, name[i], cak_run_state_name(r->state), r->epochs, r->steps);
+        printf("%-*s  %-11s  %6" PRId64 "  %6" PRId64 "  ", width, name[i], s->run[i].state, r->epochs, r->steps);
         printf("%8s  %9s  ", cak_age_text(time(NULL) - r->created, age), cak_bytes_text(r->size, size));
-        print_headlines(l->a, r->last, headline_room(width + FIXED));
+        print_headlines(s->arena, r->last, headline_room(width + FIXED));
     }
 }
 
-static void print_json(const listing *l)
+static void print_json(json_t *list)
 {
-    json_t *list = json_array();
-    for (int i = 0; i < l->n; i++) json_array_append_new(list, cak_run_json(l->run[i]));
     json_dumpf(list, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     puts("");
     json_decref(list);
 }
 
+static json_t *runs_json(const cak_run_set *s)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < s->n; i++) {
+        json_t *run = cak_run_json(s->run[i].info);
+        json_object_set_new(run, "state", json_string(s->run[i].state)); /* a sweep may know better */
+        json_array_append_new(list, run);
+    }
+    return list;
+}
+
+/* ---- chosen columns ---- */
+
+/* Those that were asked for, or what describes a run to a program. */
+static cak_names columns(const cak_run_set *s, const char *asked)
+{
+    cak_text_builder b = { .a = s->arena };
+    const cak_names metrics = cak_run_set_metrics(s, true);
+    cak_text_add(&b, "%s", asked ? asked : "id,name,state,seed,epoch,step");
+    for (int i = 0; !asked && i < metrics.n; i++) cak_text_add(&b, ",%s", metrics.name[i]);
+    return cak_names_split(s->arena, cak_text_done(&b));
+}
+
+static void cell(cak_table *t, const cak_run_set *s, const cak_member *r, int column, const char *key)
+{
+    const cak_setting v = cak_run_set_value(s, r, key);
+    const bool metric = cak_run_set_key(s, key) < 0 && strchr(v.text ? v.text : "", '.'); /* with more digits than readers want */
+    if (isnan(v.number)) cak_table_text(t, column, v.text);
+    else cak_table_number(t, column, v.number, metric ? cak_arena_print(s->arena, "%.6g", v.number) : v.text);
+}
+
+static bool is_numeric(const cak_run_set *s, const char *key)
+{
+    for (int i = 0; i < s->n; i++)
+        if (!isnan(cak_run_set_value(s, &s->run[i], key).number)) return true;
+    return false;
+}
+
+static cak_table *make_table(const cak_run_set *s, cak_names list)
+{
+    cak_table_column *column = cak_arena_alloc(s->arena, ((size_t)list.n + 1) * sizeof *column);
+    column[0] = (cak_table_column){ .key = "run", .leads = true };
+    for (int k = 0; k < list.n; k++)
+        column[k + 1] = (cak_table_column){ .key = list.name[k], .right = is_numeric(s, list.name[k]) };
+    cak_table *t = cak_table_make(s->arena, column, list.n + 1);
+    for (int i = 0; i < s->n; i++) {
+        cak_table_row(t);
+        cak_table_text(t, 0, s->run[i].label);
+        for (int k = 0; k < list.n; k++) cell(t, s, &s->run[i], k + 1, list.name[k]);
+    }
+    return t;
+}
+
+static void print_columns(const cak_run_set *s, cak_diag *d, const request *q)
+{
+    const cak_names list = columns(s, q->columns);
+    for (int k = 0; s->n && k < list.n; k++)
+        if (!cak_run_set_knows(s, d, "--columns", list.name[k])) return;
+    const cak_table *t = make_table(s, list);
+    if (q->json) print_json(cak_table_json(t));
+    else fputs(q->csv ? cak_table_csv(s->arena, t) : cak_table_aligned(s->arena, t, 0), stdout);
+}
+
+/* ---- the command ---- */
+
+static void list(cak_run_set *s, cak_diag *d, const request *q)
+{
+    if (q->where && !cak_run_set_filter(s, d, "--where", q->where)) return;
+    if (q->sort && !cak_run_set_sort(s, d, "--sort", q->sort)) return;
+    if (!s->n && !q->json) fprintf(stderr, "no runs found\n");
+    else if (q->columns || q->csv) print_columns(s, d, q);
+    else if (q->json) print_json(runs_json(s));
+    else print_table(s);
+}
+
+static const char doc[] =
+    "List the runs at or below the directories (default: runs): state, completed epochs and steps, age, size, metrics of the "
+    "last\n"
+    "epoch. `crashed` means that run.json says running and no process holds the run.\n\n"
+    "EXPR: KEY = VALUE, also with != < <= > >= and ~ (is part of), joined by and, or, not and ( ): 'state=diverged and "
+    "hp.lr>1e-4'.\n"
+    "KEY: state, name, id, dir, seed, epoch, step, exit_code, diverged_step, created, size, a key of the configuration or an\n"
+    "override, a metric of the last epoch (NAME or metrics.NAME).";
+
 int cak_cmd_ls(int argc, char **argv)
 {
-    const char *json = NULL;
+    request q = { 0 };
     int code = CAK_EXIT_OK;
-    const cak_option options[] = { { "json", NULL, "print JSON", &json }, { 0 } };
-    int n = cak_options(argc, argv, options, "[DIR...]",
-                        "List the runs at or below the directories (default: runs): state, completed epochs and steps, age, "
-                        "size, metrics of the last epoch.\n"
-                        "`crashed` means that run.json says running and no process holds the run.",
-                        &code);
+    const cak_option options[] = {
+        { "where", "EXPR", "only runs for which this holds", &q.where },
+        { "sort", "KEY", "in this order; -KEY: the largest first", &q.sort },
+        { "columns", "KEY,..", "print these", &q.columns },
+        { "csv", NULL, "print CSV", &q.csv },
+        { "json", NULL, "print JSON", &q.json },
+        { 0 },
+    };
+    int n = cak_options(argc, argv, options, "[DIR...]", doc, &code);
     if (n < 0) return code;
-    listing l = { .a = cak_arena_open("list of runs"), .d = cak_diag_open() };
-    for (int i = 1; i <= n; i++) add_below(&l, argv[i]);
-    if (n == 0 && cak_io_exists("runs")) add_below(&l, "runs");
-    if (json) print_json(&l);
-    else if (l.n) print_table(&l);
-    else fprintf(stderr, "no runs found\n");
-    cak_arena_close(l.a);
-    return cak_command_end(l.d, code);
+    if (q.csv && q.json) return cak_usage(argv[0], "--csv and --json exclude each other");
+    cak_arena *a = cak_arena_open("list of runs");
+    cak_diag *d = cak_diag_open();
+    cak_run_set *s = cak_run_set_open(a);
+    s->plain = !q.where && !q.sort && !q.columns && !q.csv;
+    for (int i = 1; i <= n; i++) cak_run_set_add_below(s, d, argv[i]);
+    if (n == 0 && cak_io_exists("runs")) cak_run_set_add_below(s, d, "runs");
+    list(s, d, &q);
+    cak_run_set_close(s);
+    cak_arena_close(a);
+    return cak_command_end(d, code);
 }

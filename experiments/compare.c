@@ -82,22 +82,6 @@ static void fill_values(cak_comparison *c, cak_diag *d, picking p)
 
 /* ---- which metrics ---- */
 
-static cak_names all_metrics(cak_run_set *s, bool headlines)
-{
-    const char **name = NULL;
-    int n = 0, cap = 0;
-    for (int i = 0; i < s->n; i++) {
-        const cak_metrics_table *t = s->run[i].info ? s->run[i].info->last : NULL;
-        for (int c = 0; t && c < t->n_names; c++) {
-            if (headlines ? !cak_is_headline(t->name[c]) : cak_metrics_is_place(t->name[c])) continue;
-            if (cak_names_have((cak_names){ name, n }, t->name[c])) continue;
-            name = cak_arena_grow(s->arena, name, &cap, n + 1, sizeof *name);
-            name[n++] = t->name[c];
-        }
-    }
-    return (cak_names){ name, n };
-}
-
 static bool is_metric(cak_diag *d, cak_names all, const char *option, const char *name)
 {
     if (cak_names_have(all, name)) return true;
@@ -165,7 +149,7 @@ static void add_metric(cak_comparison *c, const char *name)
 static bool choose_metrics(cak_comparison *c, cak_diag *d, const cak_compare_options *o)
 {
     cak_arena *a = c->set->arena;
-    cak_names all = all_metrics(c->set, false), list = o->metric.n ? o->metric : all_metrics(c->set, true);
+    cak_names all = cak_run_set_metrics(c->set, false), list = o->metric.n ? o->metric : cak_run_set_metrics(c->set, true);
     c->metric = cak_arena_alloc(a, ((size_t)list.n + 2) * sizeof *c->metric);
     for (int i = 0; i < list.n; i++) {
         if (!is_metric(d, all, "metric", list.name[i])) return false;

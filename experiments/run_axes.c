@@ -6,27 +6,6 @@
 
 #include "graph/text.h"
 
-/* ---- lists of words ---- */
-
-cak_names cak_names_split(cak_arena *a, const char *text)
-{
-    const char **name = cak_arena_alloc(a, (text ? strlen(text) + 1 : 1) * sizeof *name);
-    int n = 0;
-    for (const char *p = text ? text : ""; *p; p += *p == ',') {
-        size_t length = strcspn(p, ",");
-        if (length) name[n++] = cak_arena_print(a, "%.*s", (int)length, p);
-        p += length;
-    }
-    return (cak_names){ name, n };
-}
-
-bool cak_names_have(cak_names list, const char *name)
-{
-    for (int i = 0; i < list.n; i++)
-        if (strcmp(list.name[i], name) == 0) return true;
-    return false;
-}
-
 /* ---- classes: runs with equal values ---- */
 
 typedef struct classes {

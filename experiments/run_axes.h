@@ -4,13 +4,6 @@
 
 #include "experiments/run_set.h"
 
-typedef struct cak_names { /* a list of words */
-    const char *const *name;
-    int n;
-} cak_names;
-cak_names cak_names_split(cak_arena *a, const char *text); /* at commas; NULL is an empty list */
-bool cak_names_have(cak_names list, const char *name);
-
 typedef struct cak_folded { /* a key that differs only because others do */
     int key;
     const char *into; /* "hp.lr" */

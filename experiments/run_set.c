@@ -209,23 +209,28 @@ static void add_run(cak_run_set *s, cak_diag *d, const char *dir)
     const cak_run_info *info = cak_run_describe(s->arena, own, dir);
     cak_member *r = info ? cak_run_set_append(s, info->dir, info) : NULL;
     if (r) r->full = full;
-    if (!r || !cak_run_set_describe(s, own, r) || !cak_run_set_ask_sweep(s, own, r)) {
+    if (r && (s->plain || cak_run_set_describe(s, own, r))) {
+        cak_run_set_ask_sweep(s, d, r);
+    } else {
         s->n = before;
         cak_warn(d, CAK_NOWHERE, "left out: %s", cak_diag_message(own, 0));
     }
     cak_diag_close(own);
 }
 
+bool cak_run_set_add_below(cak_run_set *s, cak_diag *d, const char *root)
+{
+    int n, errors = cak_diag_errors(d);
+    const char *const *dir = cak_run_find(s->arena, d, root, &n);
+    for (int i = 0; i < n; i++) add_run(s, d, dir[i]);
+    return cak_diag_errors(d) == errors;
+}
+
 bool cak_run_set_add(cak_run_set *s, cak_diag *d, const char *word)
 {
     if (cak_is_sweep(word)) return cak_run_set_add_sweep(s, d, word);
-    if (!cak_io_exists(word)) {
-        const char *dir = cak_run_locate(s->arena, d, word);
-        if (dir) add_run(s, d, dir);
-        return dir != NULL;
-    }
-    int n, errors = cak_diag_errors(d);
-    const char *const *dir = cak_run_find(s->arena, d, word, &n);
-    for (int i = 0; i < n; i++) add_run(s, d, dir[i]);
-    return cak_diag_errors(d) == errors;
+    if (cak_io_exists(word)) return cak_run_set_add_below(s, d, word);
+    const char *dir = cak_run_locate(s->arena, d, word);
+    if (dir) add_run(s, d, dir);
+    return dir != NULL;
 }

@@ -8,6 +8,13 @@
 #include "experiments/run_list.h"
 #include "experiments/where.h"
 
+typedef struct cak_names { /* a list of words */
+    const char *const *name;
+    int n;
+} cak_names;
+cak_names cak_names_split(cak_arena *a, const char *text); /* at commas; NULL is an empty list */
+bool cak_names_have(cak_names list, const char *name);
+
 typedef enum cak_outcome { /* what a run says about divergence and metrics */
                            CAK_OUTCOME_FINISHED,
                            CAK_OUTCOME_DIVERGED,
@@ -43,6 +50,7 @@ typedef struct cak_run_set {
     int n_keys, cap_keys, n_overridden;
     struct cak_opened_sweep *sweep; /* every sweep that a member belongs to */
     int n_sweeps, cap_sweeps;
+    bool plain;  /* configurations are not read: states and metrics are all there is */
     int waiting; /* points of sweeps that nobody has started */
 } cak_run_set;
 
@@ -52,6 +60,7 @@ void cak_run_set_close(cak_run_set *s);
 /* Add what a word means: a sweep directory (with its points), a directory with runs below, a run directory, the id of a run below ./runs.
 ** Runs that are there already are not added again; those that cannot be read are left out with a warning. */
 bool cak_run_set_add(cak_run_set *s, cak_diag *d, const char *word);
+bool cak_run_set_add_below(cak_run_set *s, cak_diag *d, const char *dir); /* runs at or below a directory */
 /* The one sweep that all members are points of, or NULL. */
 struct cak_sweep;
 const struct cak_sweep *cak_run_set_sweep(const cak_run_set *s);
@@ -59,7 +68,10 @@ const struct cak_sweep *cak_run_set_sweep(const cak_run_set *s);
 /* Keep the runs that the expression holds for. E5001 when it is wrong. */
 bool cak_run_set_filter(cak_run_set *s, cak_diag *d, const char *option, const char *expression);
 
-/* Value of a run: "state", "name", "seed", "id", "dir", "epoch", "step", "exit_code", a key, "metrics.NAME" or NAME. */
+/* Order by the value of a key, "-KEY" for the largest first: numbers, then texts, then runs without it; equal runs keep their order. */
+bool cak_run_set_sort(cak_run_set *s, cak_diag *d, const char *option, const char *key);
+
+/* Value of a run: "state", "name", "seed", "id", "dir", "epoch", "step", "created" ..., a key, "metrics.NAME" or NAME. */
 cak_setting cak_run_set_value(const cak_run_set *s, const cak_member *r, const char *key);
 int cak_run_set_key(const cak_run_set *s, const char *name);                      /* -1: no run has it */
 cak_setting cak_run_set_at(const cak_run_set *s, int run, int key);               /* of a key by number */
@@ -67,6 +79,8 @@ const char *const *cak_run_set_names(cak_arena *a, const cak_run_set *s, int *n)
 /* E5001 with a suggestion when no run has the key. */
 bool cak_run_set_knows(const cak_run_set *s, cak_diag *d, const char *option, const char *key);
 
+/* Metrics of the last epochs in order of first appearance; with places left out, or headlines only. */
+cak_names cak_run_set_metrics(const cak_run_set *s, bool headlines);
 /* Epoch metrics without a dot, `wall` and places: what tables show unasked. */
 bool cak_is_headline(const char *metric);
 double cak_member_metric(const cak_member *r, const char *name); /* of the last epoch; NaN when there is none */
@@ -85,8 +99,8 @@ bool cak_run_set_describe(cak_run_set *s, cak_diag *d, cak_member *r);
 
 bool cak_is_sweep(const char *dir);
 bool cak_run_set_add_sweep(cak_run_set *s, cak_diag *d, const char *dir);
-/* A run that is a point of a sweep takes its state from there: it may have been stopped early. */
-bool cak_run_set_ask_sweep(cak_run_set *s, cak_diag *d, cak_member *r);
+/* A run that is a point of a sweep takes its state from there: it may have been stopped early. A sweep that cannot be read is a warning. */
+void cak_run_set_ask_sweep(cak_run_set *s, cak_diag *d, cak_member *r);
 void cak_run_set_close_sweeps(cak_run_set *s);
 
 #endif

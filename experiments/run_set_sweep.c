@@ -32,18 +32,17 @@ bool cak_is_sweep(const char *dir)
     return is;
 }
 
-/* Number of the sweep of a directory, from 1; it is opened when it is met for the first time. 0 after an error. */
+/* Number of the sweep of a directory, from 1; it is opened when it is met for the first time. 0: it cannot be read. */
 static int opened(cak_run_set *s, cak_diag *d, const char *dir)
 {
     char full[PATH_MAX];
     if (!realpath(dir, full)) full[0] = '\0';
     for (int i = 0; i < s->n_sweeps; i++)
-        if (strcmp(s->sweep[i].dir, full) == 0) return i + 1;
+        if (strcmp(s->sweep[i].dir, full) == 0) return s->sweep[i].sweep ? i + 1 : 0;
     cak_sweep_dir *sweep = cak_sweep_dir_open(d, dir);
-    if (!sweep) return 0;
     s->sweep = cak_arena_grow(s->arena, s->sweep, &s->cap_sweeps, s->n_sweeps + 1, sizeof *s->sweep);
     s->sweep[s->n_sweeps++] = (cak_opened_sweep){ cak_arena_text(s->arena, full), sweep };
-    return s->n_sweeps;
+    return sweep ? s->n_sweeps : 0;
 }
 
 void cak_run_set_close_sweeps(cak_run_set *s)
@@ -110,17 +109,17 @@ static const char *sweep_above(cak_arena *a, const char *run, const char **id)
     return cak_is_sweep(full) ? cak_arena_text(a, full) : NULL;
 }
 
-bool cak_run_set_ask_sweep(cak_run_set *s, cak_diag *d, cak_member *r)
+void cak_run_set_ask_sweep(cak_run_set *s, cak_diag *d, cak_member *r)
 {
     const char *id = NULL, *dir = sweep_above(s->arena, r->info->dir, &id);
-    const int number = dir ? opened(s, d, dir) : 0;
-    if (!number) return !dir;
-    const cak_sweep_dir *o = s->sweep[number - 1].sweep;
-    for (int i = 0; i < o->sweep->n_points; i++) {
-        if (strcmp(o->sweep->point[i].id, id) != 0) continue;
+    cak_diag *own = cak_diag_open();
+    const int number = dir ? opened(s, own, dir) : 0;
+    if (cak_diag_errors(own)) cak_warn(d, CAK_NOWHERE, "states are those of the runs: %s", cak_diag_message(own, 0));
+    cak_diag_close(own);
+    const cak_sweep_dir *o = number ? s->sweep[number - 1].sweep : NULL;
+    for (int i = 0; o && i < o->sweep->n_points; i++) {
         cak_point_status status;
-        if (!cak_point_look(s->arena, d, o, i, &status)) return false;
-        set_state(r, number, status.state);
+        if (strcmp(o->sweep->point[i].id, id) == 0 && cak_point_look(s->arena, d, o, i, &status))
+            set_state(r, number, status.state);
     }
-    return true;
 }

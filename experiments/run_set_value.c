@@ -1,10 +1,33 @@
 /* Many runs and the values that describe them: looking values up, filtering. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "experiments/run_set.h"
 #include "graph/number.h"
+
+/* ---- lists of words ---- */
+
+cak_names cak_names_split(cak_arena *a, const char *text)
+{
+    const char **name = cak_arena_alloc(a, (text ? strlen(text) + 1 : 1) * sizeof *name);
+    int n = 0;
+    for (const char *p = text ? text : ""; *p; p += *p == ',') {
+        size_t length = strcspn(p, ",");
+        if (length) name[n++] = cak_arena_print(a, "%.*s", (int)length, p);
+        p += length;
+    }
+    return (cak_names){ name, n };
+}
+
+bool cak_names_have(cak_names list, const char *name)
+{
+    for (int i = 0; i < list.n; i++)
+        if (strcmp(list.name[i], name) == 0) return true;
+    return false;
+}
 
 /* ---- what every run has ---- */
 
@@ -26,14 +49,25 @@ static const char *diverged_step(cak_arena *a, const cak_member *r)
     return r->info && r->info->diverged_step >= 0 ? number(a, r->info->diverged_step) : NULL;
 }
 
+static const char *size(cak_arena *a, const cak_member *r) { return r->info ? number(a, (int64_t)r->info->size) : NULL; }
+static const char *created(cak_arena *a, const cak_member *r)
+{
+    struct tm tm;
+    char text[32];
+    const time_t t = r->info ? (time_t)r->info->created : 0;
+    if (!t || !gmtime_r(&t, &tm)) return NULL;
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return cak_arena_text(a, text);
+}
+
 typedef struct field {
     const char *name;
     field_value *value;
 } field;
 
 static const field fields[] = {
-    { "state", state },         { "name", name },   { "id", id },     { "dir", dir },
-    { "exit_code", exit_code }, { "epoch", epoch }, { "step", step }, { "diverged_step", diverged_step }
+    { "state", state }, { "name", name }, { "id", id },     { "dir", dir },         { "exit_code", exit_code },
+    { "epoch", epoch }, { "step", step }, { "size", size }, { "created", created }, { "diverged_step", diverged_step },
 };
 enum { FIELDS = sizeof fields / sizeof *fields };
 
@@ -61,6 +95,22 @@ const char *cak_metric_text(cak_arena *a, double v)
     char buf[CAK_NUMBER_TEXT];
     if (isnan(v)) return "nan";
     return isinf(v) ? v > 0 ? "inf" : "-inf" : cak_arena_text(a, cak_number_text(v, buf));
+}
+
+cak_names cak_run_set_metrics(const cak_run_set *s, bool headlines)
+{
+    const char **name = NULL;
+    int n = 0, cap = 0;
+    for (int i = 0; i < s->n; i++) {
+        const cak_metrics_table *t = s->run[i].info ? s->run[i].info->last : NULL;
+        for (int c = 0; t && c < t->n_names; c++) {
+            if (headlines ? !cak_is_headline(t->name[c]) : cak_metrics_is_place(t->name[c])) continue;
+            if (cak_names_have((cak_names){ name, n }, t->name[c])) continue;
+            name = cak_arena_grow(s->arena, name, &cap, n + 1, sizeof *name);
+            name[n++] = t->name[c];
+        }
+    }
+    return (cak_names){ name, n };
 }
 
 /* ---- all ---- */
@@ -153,5 +203,41 @@ bool cak_run_set_filter(cak_run_set *s, cak_diag *d, const char *option, const c
     for (int i = 0; i < s->n; i++)
         if (cak_where_matches(w, look, &(looked_at){ s, &s->run[i] })) s->run[n++] = s->run[i];
     s->n = n;
+    return true;
+}
+
+/* ---- order ---- */
+
+typedef struct sort_key {
+    cak_member run;
+    cak_setting value;
+    int place; /* before */
+    bool descending;
+} sort_key;
+
+static int kind_of(cak_setting v) { return !v.text ? 2 : isnan(v.number); }
+
+static int compare_keys(const void *p, const void *q)
+{
+    const sort_key *x = p, *y = q;
+    const int kind = kind_of(x->value);
+    int order = 0;
+    if (kind != kind_of(y->value)) return kind - kind_of(y->value);
+    if (kind == 0) order = (x->value.number > y->value.number) - (x->value.number < y->value.number);
+    if (kind == 1) order = strcmp(x->value.text, y->value.text);
+    if (order) return x->descending ? -order : order;
+    return x->place - y->place;
+}
+
+bool cak_run_set_sort(cak_run_set *s, cak_diag *d, const char *option, const char *key)
+{
+    const bool descending = *key == '-';
+    key += descending;
+    if (!s->n) return true;
+    if (!cak_run_set_knows(s, d, option, key)) return false;
+    sort_key *list = cak_arena_alloc(s->arena, (size_t)s->n * sizeof *list);
+    for (int i = 0; i < s->n; i++) list[i] = (sort_key){ s->run[i], cak_run_set_value(s, &s->run[i], key), i, descending };
+    qsort(list, (size_t)s->n, sizeof *list, compare_keys);
+    for (int i = 0; i < s->n; i++) s->run[i] = list[i].run;
     return true;
 }

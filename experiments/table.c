@@ -4,7 +4,6 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "experiments/visible.h"
@@ -70,42 +69,6 @@ static int parts(const cak_table_column *c)
 void cak_table_parts(cak_table *t, int column, const double *value, const char *shown)
 {
     fill(t, column, shown, value, parts(&t->column[column]));
-}
-
-/* ---- order ---- */
-
-typedef struct sort_key {
-    int place; /* before sorting */
-    int kind;  /* 0 number, 1 text, 2 empty */
-    double value;
-    const char *text;
-    bool descending;
-} sort_key;
-
-static int compare_keys(const void *x, const void *y)
-{
-    const sort_key *p = x, *q = y;
-    int order = 0;
-    if (p->kind != q->kind) return p->kind - q->kind; /* what is empty comes last in both directions */
-    if (p->kind == 0) order = (p->value > q->value) - (p->value < q->value);
-    if (p->kind == 1) order = strcmp(p->text, q->text);
-    if (order) return p->descending ? -order : order;
-    return p->place - q->place;
-}
-
-void cak_table_sort(cak_table *t, int column, bool descending)
-{
-    sort_key *key = cak_arena_alloc(t->a, (size_t)t->n_rows * sizeof *key);
-    cell **old = cak_arena_alloc(t->a, (size_t)t->n_rows * sizeof *old);
-    for (int r = 0; r < t->n_rows; r++) {
-        const cell *c = &(old[r] = t->row[r])[column];
-        const bool number = c->value && !isnan(*c->value);
-        key[r] = (sort_key){ .place = r, .kind = number ? 0 : c->shown && !c->value ? 1 : 2, .descending = descending };
-        key[r].value = number ? *c->value : 0;
-        key[r].text = c->shown;
-    }
-    qsort(key, (size_t)t->n_rows, sizeof *key, compare_keys);
-    for (int r = 0; r < t->n_rows; r++) t->row[r] = old[key[r].place];
 }
 
 /* ---- aligned text ---- */

@@ -30,8 +30,6 @@ void cak_table_parts(cak_table *t, int column, const double *value, const char *
 
 int cak_table_rows(const cak_table *t);
 int cak_table_columns(const cak_table *t);
-/* Order the rows by a column, numbers before texts before empty cells; equal rows keep their order. */
-void cak_table_sort(cak_table *t, int column, bool descending);
 
 const char *cak_table_aligned(cak_arena *a, const cak_table *t, int width); /* width 0: no limit */
 const char *cak_table_csv(cak_arena *a, const cak_table *t); /* RFC 4180 quoting; lines end with \n, as in metrics.csv */
