@@ -16,7 +16,7 @@ typedef struct reading {
 } reading;
 
 static const char *const known[] = {
-    "value", "values", "probabilities", "range", "distribution", "min", "max", "mu", "sigma", "q", "a", "b", NULL
+    "values", "value", "probabilities", "range", "distribution", "min", "max", "mu", "sigma", "q", "a", "b", NULL
 };
 
 /* ---- lists of values ---- */
