@@ -5,12 +5,13 @@
 
 #include "experiments/command.h"
 #include "experiments/compare.h"
+#include "experiments/sweep.h"
 #include "experiments/table.h"
 #include "experiments/visible.h"
 #include "graph/io.h"
 #include "graph/text.h"
 
-enum { WIDE = 120, SOME = 4 };
+enum { WIDE = 120, SOME = 4, MANY = 8 };
 
 typedef struct request { /* options as given */
     const char *except, *pair, *metric, *goal, *baseline, *stat, *where, *all, *csv, *tests, *markdown, *json, *output;
@@ -28,19 +29,20 @@ static const char *list_of(cak_arena *a, cak_names list)
 static void add_keys(cak_text_builder *b, const cak_comparison *c, bool all)
 {
     const cak_run_set *s = c->set;
-    const char *gap = "";
+    const int n = c->axes->n_shown, listed = all || n <= MANY ? n : SOME;
     cak_text_add(b, "differs: ");
-    for (int i = 0; i < c->axes->n_shown; i++, gap = ", ") cak_text_add(b, "%s%s", gap, s->key[c->axes->shown[i]].name);
-    if (!c->axes->n_shown) cak_text_add(b, "nothing but %s", list_of(b->a, c->except));
+    for (int i = 0; i < listed; i++) cak_text_add(b, "%s%s", i ? ", " : "", s->key[c->axes->shown[i]].name);
+    if (listed < n) cak_text_add(b, " and %d more", n - listed);
+    if (!n) cak_text_add(b, "nothing but %s", list_of(b->a, c->except));
     cak_text_add(b, "  (the same in all runs: %d keys%s)\n", c->axes->n_same, all ? "" : "; --all shows them");
     for (int i = 0; all && i < c->axes->n_same; i++) {
         const int k = c->axes->same[i];
-        const char *text = s->n ? cak_run_set_at(s, 0, k).text : NULL;
+        const char *text = cak_run_set_any(s, k);
         cak_text_add(b, "  %s: %s\n", s->key[k].name, text ? text : "-");
     }
 }
 
-/* "follows from hp.lr: a, b, c, d and 3 more" */
+/* "varies with hp.lr: a, b, c, d and 3 more" */
 static void add_folded(cak_text_builder *b, const cak_comparison *c, bool all)
 {
     const cak_axes *x = c->axes;
@@ -49,7 +51,7 @@ static void add_folded(cak_text_builder *b, const cak_comparison *c, bool all)
         bool before = false;
         for (int j = 0; j < i; j++) before = before || strcmp(x->folded[j].into, x->folded[i].into) == 0;
         if (before) continue;
-        cak_text_add(b, "follows from %s: ", x->folded[i].into);
+        cak_text_add(b, "varies with %s: ", x->folded[i].into);
         for (int j = i; j < x->n_folded; j++) {
             if (strcmp(x->folded[j].into, x->folded[i].into) != 0) continue;
             if (all || n < SOME) cak_text_add(b, "%s%s", n ? ", " : "", c->set->key[x->folded[j].key].name);
@@ -121,6 +123,8 @@ static const char *as_text(cak_arena *a, const cak_comparison *c, bool all, bool
 {
     cak_text_builder b = { .a = a };
     const cak_table *arms = cak_compare_arms(a, c);
+    const cak_sweep *sweep = cak_run_set_sweep(c->set);
+    if (sweep) cak_text_add(&b, "sweep %s of %s: ", sweep->name, sweep->base);
     cak_text_add(&b, "%d run%s in %d arm%s\n", c->set->n, c->set->n == 1 ? "" : "s", c->n_arms, c->n_arms == 1 ? "" : "s");
     add_keys(&b, c, all);
     add_folded(&b, c, all);

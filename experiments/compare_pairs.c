@@ -254,9 +254,26 @@ static void warn_unpaired(const cak_comparison *c, cak_diag *d, int first)
              c->arm[t->a].name, c->arm[t->b].name, others, joined(c->set->arena, c->pair), t->why_not);
 }
 
+/* Runs of different experiments have few keys in common. */
+static void warn_strangers(const cak_comparison *c, cak_diag *d)
+{
+    const cak_run_set *s = c->set;
+    int all = 0, common = 0;
+    for (int k = 0; k < s->n_keys; k++) {
+        bool in_all = true;
+        for (int i = 0; i < s->n && in_all; i++) in_all = !s->run[i].configured || cak_run_set_at(s, i, k).text;
+        all += s->key[k].config;
+        common += s->key[k].config && in_all;
+    }
+    if (2 * common < all)
+        cak_warn(d, CAK_NOWHERE, "the runs have only %d of %d keys in common; they seem to be of different experiments", common,
+                 all);
+}
+
 void cak_compare_warn(const cak_comparison *c, cak_diag *d)
 {
     int stopped = 0;
+    warn_strangers(c, d);
     for (int i = 0; i < c->n_contrasts; i++)
         if (!c->contrast[i].paired) warn_unpaired(c, d, i);
     for (int k = 0; k < c->n_arms; k++) stopped += c->arm[k].count[CAK_OUTCOME_STOPPED];

@@ -278,7 +278,7 @@ static json_t *keys_json(const cak_comparison *c)
     json_t *differ = json_array(), *same = json_object(), *folded = json_object();
     for (int i = 0; i < c->axes->n_shown; i++) json_array_append_new(differ, json_string(c->set->key[c->axes->shown[i]].name));
     for (int i = 0; i < c->axes->n_same; i++) {
-        const char *text = c->set->n ? cak_run_set_at(c->set, 0, c->axes->same[i]).text : NULL;
+        const char *text = cak_run_set_any(c->set, c->axes->same[i]);
         json_object_set_new(same, c->set->key[c->axes->same[i]].name, text ? json_string(text) : json_null());
     }
     for (int i = 0; i < c->axes->n_folded; i++)

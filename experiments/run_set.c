@@ -66,6 +66,13 @@ cak_setting cak_run_set_at(const cak_run_set *s, int run, int key)
     return key >= 0 && key < r->n_values && r->value[key].text ? r->value[key] : cak_setting_of(NULL);
 }
 
+const char *cak_run_set_any(const cak_run_set *s, int key)
+{
+    const char *text = NULL;
+    for (int i = 0; i < s->n && !text; i++) text = cak_run_set_at(s, i, key).text;
+    return text;
+}
+
 /* ---- config.yaml ---- */
 
 static void flow(cak_text_builder *b, const cak_yaml *n)

@@ -75,6 +75,7 @@ bool cak_run_set_sort(cak_run_set *s, cak_diag *d, const char *option, const cha
 cak_setting cak_run_set_value(const cak_run_set *s, const cak_member *r, const char *key);
 int cak_run_set_key(const cak_run_set *s, const char *name);                      /* -1: no run has it */
 cak_setting cak_run_set_at(const cak_run_set *s, int run, int key);               /* of a key by number */
+const char *cak_run_set_any(const cak_run_set *s, int key);                       /* of the first run that has one */
 const char *const *cak_run_set_names(cak_arena *a, const cak_run_set *s, int *n); /* all that cak_run_set_value knows */
 /* E5001 with a suggestion when no run has the key. */
 bool cak_run_set_knows(const cak_run_set *s, cak_diag *d, const char *option, const char *key);
