@@ -7,6 +7,7 @@
 
 #include "experiments/command.h"
 #include "experiments/record.h"
+#include "graph/io.h"
 #include "graph/text.h"
 
 const char *cak_point_text(cak_arena *a, const cak_sweep *s, const cak_point *p)
@@ -72,11 +73,18 @@ static uint64_t program_digest(cak_arena *a, const cak_config *c)
 
 /* ---- mistakes ---- */
 
-enum { MAX_SHOWN = 20 }; /* points that fail in different ways, each shown with all its errors */
+enum { MAX_SHOWN = 20 }; /* different mistakes */
+
+typedef struct mistake {
+    cak_code code;
+    cak_pos at;
+    const char *message;
+    int point, count; /* the first that has it; how many have it */
+} mistake;
 
 typedef struct failure {   /* points that fail in the same way */
     uint64_t early, whole; /* digests of the errors before the graph was built, of all */
-    int point, count;      /* the first one */
+    int *mistake, n, count;
 } failure;
 
 typedef struct checking {
@@ -89,6 +97,8 @@ typedef struct checking {
     int failed_cap;
     failure *failure;
     int n_failures, failures_cap;
+    mistake *mistake;
+    int n_mistakes, mistakes_cap;
 } checking;
 
 /* 0: there are no errors. */
@@ -107,16 +117,35 @@ static uint64_t errors_digest(const cak_diag *d)
     return digest;
 }
 
+static int note_mistake(checking *k, int point, int error)
+{
+    cak_pos at = cak_diag_pos(k->quiet, error);
+    const mistake m = { cak_diag_code(k->quiet, error), at, cak_diag_message(k->quiet, error), point, 0 };
+    for (int i = 0; i < k->n_mistakes; i++) {
+        const mistake *old = &k->mistake[i];
+        bool same_place = old->at.line == at.line && old->at.col == at.col && !old->at.file == !at.file &&
+                          (!at.file || !strcmp(old->at.file, at.file));
+        if (same_place && old->code == m.code && !strcmp(old->message, m.message)) return i;
+    }
+    k->mistake = cak_arena_grow(k->a, k->mistake, &k->mistakes_cap, k->n_mistakes + 1, sizeof *k->mistake);
+    mistake *to = &k->mistake[k->n_mistakes];
+    *to = m;
+    to->message = cak_arena_text(k->a, m.message);
+    if (at.file) to->at.file = cak_arena_text(k->a, at.file);
+    return k->n_mistakes++;
+}
+
 static int note_failure(checking *k, int point, uint64_t early)
 {
     uint64_t whole = errors_digest(k->quiet);
-    int i = 0;
-    while (i < k->n_failures && k->failure[i].whole != whole) i++;
-    if (i == k->n_failures) {
-        k->failure = cak_arena_grow(k->a, k->failure, &k->failures_cap, ++k->n_failures, sizeof *k->failure);
-        k->failure[i] = (failure){ early, whole, point, 0 };
-    }
-    return i;
+    for (int i = 0; i < k->n_failures; i++)
+        if (k->failure[i].whole == whole) return i;
+    int n = cak_diag_errors(k->quiet);
+    failure f = { early, whole, cak_arena_alloc(k->a, (size_t)n * sizeof(int)), n, 0 };
+    for (int i = 0; i < n; i++) f.mistake[i] = note_mistake(k, point, i);
+    k->failure = cak_arena_grow(k->a, k->failure, &k->failures_cap, k->n_failures + 1, sizeof *k->failure);
+    k->failure[k->n_failures] = f;
+    return k->n_failures++;
 }
 
 static int early_failure(const checking *k, uint64_t early)
@@ -141,8 +170,7 @@ static void check_metric(cak_diag *d, const cak_sweep *s, const cak_experiment *
     cak_text_builder b = { .a = x->arena };
     for (int i = 0; i < r.epoch_fields.n; i++) cak_text_add(&b, "%s%s", i ? ", " : "", names[i]);
     cak_error(d, CAK_E1202, s->metric_at, "'%s' is not recorded at the end of an epoch%s%s%s", s->metric,
-              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    cak_note(d, CAK_NOWHERE, "recorded are: %s", cak_text_done(&b));
+              near ? "; did you mean '" : "; recorded are ", near ? near : cak_text_done(&b), near ? "'?" : "");
 }
 
 static void check_graph(cak_diag *d, const cak_sweep *s, cak_config *c)
@@ -207,26 +235,43 @@ static void check_point(checking *k, int point)
 
 /* ---- report ---- */
 
-/* "<override 3>" is the third parameter. */
-static cak_pos parameter_place(const cak_sweep *s, cak_pos at)
+/* "<override 3>" is the third parameter; 0: the place is somewhere else. */
+static int parameter_number(const cak_sweep *s, cak_pos at)
 {
     int number = 0;
-    bool override = at.file && sscanf(at.file, "<override %d>", &number) == 1 && number >= 1 && number <= s->n_keys;
-    return override ? s->key_at[number - 1] : CAK_NOWHERE;
+    bool override = at.file && sscanf(at.file, "<override %d>", &number) == 1;
+    return override && number >= 1 && number <= s->n_keys ? number : 0;
 }
 
-/* Look at the point again, with everything that there is to say. */
-static void report(checking *k, const failure *f)
+/* Let the line of the place be shown. */
+static void give_source(checking *k, const mistake *m, int number)
 {
-    const cak_point *p = &k->s->point[f->point];
-    int before = cak_diag_errors(k->d);
-    cak_config *c = cak_point_compose(k->d, k->s, p);
-    if (c) check_graph(k->d, k->s, c);
-    if (c) cak_config_close(c);
-    if (cak_diag_errors(k->d) == before) return; /* all known from points before */
-    cak_pos at = parameter_place(k->s, cak_diag_pos(k->d, before));
-    const char *more = f->count > 1 ? cak_arena_print(k->a, ", and %d more point%s", f->count - 1, f->count > 2 ? "s" : "") : "";
-    cak_note(k->d, at, "in point %s%s", cak_point_text(k->a, k->s, p), more);
+    if (number) {
+        cak_diag_source(k->d, m->at.file, cak_point_overrides(k->a, k->s, &k->s->point[m->point])[number - 1]);
+    } else if (m->at.file) {
+        const char *text = cak_io_read_all(k->a, k->quiet, CAK_E4002, m->at.file, CAK_YAML_MAX_BYTES, NULL);
+        if (text) cak_diag_source(k->d, m->at.file, text);
+    }
+}
+
+static void report(checking *k, const mistake *m)
+{
+    int number = parameter_number(k->s, m->at);
+    give_source(k, m, number);
+    cak_error(k->d, m->code, m->at, "%s", m->message);
+    const char *more = m->count > 1 ? cak_arena_print(k->a, ", and %d more point%s", m->count - 1, m->count > 2 ? "s" : "") : "";
+    cak_note(k->d, number ? k->s->key_at[number - 1] : CAK_NOWHERE, "in point %s%s",
+             cak_point_text(k->a, k->s, &k->s->point[m->point]), more);
+}
+
+static void report_all(checking *k, int looked_at)
+{
+    for (int f = 0; f < k->n_failures; f++)
+        for (int i = 0; i < k->failure[f].n; i++) k->mistake[k->failure[f].mistake[i]].count += k->failure[f].count;
+    int shown = k->n_mistakes < MAX_SHOWN ? k->n_mistakes : MAX_SHOWN;
+    for (int i = 0; i < shown; i++) report(k, &k->mistake[i]);
+    if (looked_at < k->s->n_points)
+        cak_note(k->d, CAK_NOWHERE, "the other %d points were not looked at", k->s->n_points - looked_at);
 }
 
 cak_sweep_checked *cak_sweep_check(cak_arena *a, cak_diag *d, const cak_sweep *s)
@@ -241,10 +286,9 @@ cak_sweep_checked *cak_sweep_check(cak_arena *a, cak_diag *d, const cak_sweep *s
                                 .data_of = cak_arena_alloc(a, n * sizeof *out->data_of) };
     checking k = { .a = a, .d = d, .quiet = cak_diag_open(), .s = s, .out = out };
     int i = 0;
-    for (; i < s->n_points && k.n_failures <= MAX_SHOWN; i++) check_point(&k, i);
+    while (i < s->n_points && k.n_mistakes < MAX_SHOWN) check_point(&k, i++);
+    report_all(&k, i);
     cak_diag_close(k.quiet);
-    for (int f = 0; f < k.n_failures && f < MAX_SHOWN; f++) report(&k, &k.failure[f]);
-    if (k.n_failures > MAX_SHOWN) cak_note(d, CAK_NOWHERE, "the other %d points were not looked at", s->n_points - i + 1);
     out->n_programs = k.programs.n;
     out->n_data = k.data.n;
     return k.n_failures ? NULL : out;

@@ -270,8 +270,8 @@ bool cak_sweep_cost_fits(cak_diag *d, const cak_sweep_cost *cost, const char *di
     double margin = 1.1 * cost->disk + (64 << 20), gib = 1 << 30;
     uint64_t space = cak_io_free_bytes(dir);
     if (cost->memory > 0.9 * have)
-        cak_warn(d, CAK_NOWHERE, "%d jobs need about %.1f GiB of memory, the machine has %.1f GiB; take fewer with --jobs",
-                 cost->jobs, cost->memory / gib, have / gib);
+        cak_warn(d, CAK_NOWHERE, "%d run%s at a time need about %.1f GiB of memory, the machine has %.1f GiB; see --jobs",
+                 cost->jobs, cost->jobs == 1 ? "" : "s", cost->memory / gib, have / gib);
     if (space == UINT64_MAX || (double)space >= margin) return true;
     return cak_error(
         d, CAK_E4007, CAK_NOWHERE,
