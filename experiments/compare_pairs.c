@@ -284,6 +284,5 @@ void cak_compare_warn(const cak_comparison *c, cak_diag *d)
                  "those of the moment",
                  stopped, stopped > 1 ? "s were" : " was");
     if (c->set->waiting)
-        cak_warn(d, CAK_NOWHERE, "%d point%s of the sweep not started yet and left out", c->set->waiting,
-                 c->set->waiting > 1 ? "s are" : " is");
+        cak_warn(d, CAK_NOWHERE, "points of the sweep that are not started yet and left out: %d", c->set->waiting);
 }

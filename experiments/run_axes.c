@@ -87,9 +87,8 @@ typedef struct search {
     cak_run_set *s;
     cak_axes *x;
     cak_names except;
-    classes *of;      /* by key */
-    classes all;      /* by all overridden keys that make arms together */
-    classes all_seed; /* and with those that do not */
+    classes *of; /* by key */
+    classes all; /* by all overridden keys that make arms together */
 } search;
 
 static bool never_shown(const char *key)
@@ -185,9 +184,7 @@ static void show_overrides(search *f)
     for (int rank = 1; rank <= s->n_overridden; rank++)
         for (int k = 0; k < s->n_keys; k++) {
             if (s->key[k].overridden != rank || f->of[k].n < 2 || never_shown(s->key[k].name)) continue;
-            const bool excepted = cak_names_have(f->except, s->key[k].name);
-            f->all_seed = both(s, f->all_seed, f->of[k]);
-            if (excepted) continue;
+            if (cak_names_have(f->except, s->key[k].name)) continue;
             f->all = both(s, f->all, f->of[k]);
             add_shown(f, k);
         }
@@ -217,18 +214,40 @@ static const char *all_overrides(const search *f, int n_overrides)
 {
     cak_text_builder b = { .a = f->s->arena };
     for (int i = 0; i < n_overrides; i++) cak_text_add(&b, "%s%s", i ? ", " : "", f->s->key[f->x->shown[i]].name);
-    return n_overrides ? cak_text_done(&b) : "data";
+    return cak_text_done(&b);
 }
 
 static void sort_key(search *f, int key, int n_overrides)
 {
-    const cak_run_set *s = f->s;
     const char *cause = single_cause(f, key, n_overrides);
     if (!cause) cause = excepted_cause(f, key);
-    if (!cause && n_overrides && explains(s, f->all, f->of[key])) cause = all_overrides(f, n_overrides);
-    if (!cause && is_statistic(s, key) && follows(s, f->of[key], f->all_seed)) cause = "the corpus";
+    if (!cause && n_overrides && explains(f->s, f->all, f->of[key])) cause = all_overrides(f, n_overrides);
     if (cause) fold(f, key, cause);
     else add_shown(f, key);
+}
+
+/* By everything that makes arms and by what does not: what a corpus may depend on. */
+static classes by_all(const search *f)
+{
+    int *zero = cak_arena_alloc(f->s->arena, ((size_t)f->s->n + 1) * sizeof *zero);
+    classes c = { zero, 1, f->s->n };
+    for (int i = 0; i < f->x->n_shown; i++) c = both(f->s, c, f->of[f->x->shown[i]]);
+    for (int i = 0; i < f->except.n; i++) {
+        int k = cak_run_set_key(f->s, f->except.name[i]);
+        if (k >= 0) c = both(f->s, c, f->of[k]);
+    }
+    return c;
+}
+
+/* Statistics come last: they follow from any of the other keys, or make arms when they differ without a reason. */
+static void sort_statistics(search *f, int n_overrides)
+{
+    const classes all = by_all(f);
+    for (int k = 0; k < f->s->n_keys; k++) {
+        if (f->of[k].n < 2 || f->s->key[k].overridden || !is_statistic(f->s, k)) continue;
+        if (follows(f->s, f->of[k], all)) fold(f, k, "the corpus");
+        else sort_key(f, k, n_overrides);
+    }
 }
 
 static void sort_keys(search *f)
@@ -240,8 +259,9 @@ static void sort_keys(search *f)
         const char *name = s->key[k].name;
         if (never_shown(name) || cak_names_have(f->except, name)) continue;
         if (f->of[k].n < 2) f->x->same[f->x->n_same++] = k;
-        else if (!s->key[k].overridden) sort_key(f, k, n_overrides);
+        else if (!s->key[k].overridden && !is_statistic(s, k)) sort_key(f, k, n_overrides);
     }
+    sort_statistics(f, n_overrides);
 }
 
 /* ---- short names ---- */
@@ -274,8 +294,7 @@ cak_axes *cak_axes_find(cak_run_set *s, cak_names except)
     for (int k = 0; k < s->n_keys; k++) f.of[k] = classes_of(s, k);
     for (int k = 0; k < s->n_keys; k++)
         if (s->key[k].overridden && !s->key[k].config) fill_in(&f, k);
-    int *zero = cak_arena_alloc(a, ((size_t)s->n + 1) * sizeof *zero); /* all in one class */
-    f.all = f.all_seed = (classes){ zero, 1, s->n };
+    f.all = (classes){ cak_arena_alloc(a, ((size_t)s->n + 1) * sizeof(int)), 1, s->n }; /* one class */
     sort_keys(&f);
     name_columns(s, x);
     return x;
