@@ -64,15 +64,23 @@ static bool planned(const planning *p, const cak_sweep *s)
     return same == s->n_points;
 }
 
+/* Whoever was killed between writing sweep.yaml and the plan left two that do not fit; making the directory puts that right. */
+static void open_old(planning *p)
+{
+    cak_diag *quiet = cak_diag_open();
+    if (cak_io_exists(in_dir(p->a, p->dir, "plan.jsonl"))) {
+        p->old = cak_sweep_dir_open(quiet, p->dir);
+        if (!p->old) cak_warn(p->d, cak_diag_pos(quiet, 0), "%s", cak_diag_message(quiet, 0));
+    }
+    cak_diag_close(quiet);
+}
+
 /* Check the points and price them. False after an error. */
 static bool prepare(planning *p, const cak_sweep *s, const sweep_numbers *n, bool dry_run)
 {
     p->checked = cak_sweep_check(p->a, p->d, s);
     if (!p->checked) return false;
-    if (cak_io_exists(in_dir(p->a, p->dir, "plan.jsonl"))) {
-        p->old = cak_sweep_dir_open(p->d, p->dir);
-        if (!p->old) return false;
-    }
+    open_old(p);
     bool known = planned(p, s) && cak_io_exists(in_dir(p->a, p->dir, "plan.txt"));
     cak_cost_options o = { n->run.jobs, n->run.threads, n->run.cache, n->run.progress };
     if (!known || dry_run) p->cost = cak_sweep_cost_of(p->a, p->d, s, p->checked, p->old, &o);

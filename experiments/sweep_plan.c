@@ -80,6 +80,58 @@ static bool has_trace(cak_arena *a, const char *dir, const char *id)
            cak_io_exists(cak_arena_print(a, "%s/attempts/%s.jsonl", dir, id));
 }
 
+/* What a new plan does to the one that is there. */
+typedef struct change {
+    int kept, changed, first_changed; /* points in both plans; those that mean something else now */
+    int dropped, lost;                /* old points that the file has no more: all, and those of which something exists */
+} change;
+
+static change compare(cak_arena *a, const char *dir, const cak_sweep *s, const char *const *config_hash, const plan *old)
+{
+    change c = { 0 };
+    json_t *hash = json_object();
+    for (int i = 0; i < s->n_points; i++) json_object_set_new(hash, s->point[i].id, json_integer(i));
+    for (int i = old->n - 1; i >= 0; i--) {
+        const char *id = line_text(old->line[i], "id");
+        const json_t *now = json_object_get(hash, id);
+        int point = (int)json_integer_value(now);
+        bool differs = now && strcmp(config_hash[point], line_text(old->line[i], "config_hash"));
+        c.kept += now != NULL;
+        c.changed += differs;
+        if (differs) c.first_changed = point;
+        if (now || json_is_true(json_object_get(old->line[i], "dropped"))) continue;
+        c.dropped++;
+        c.lost += has_trace(a, dir, id);
+    }
+    json_decref(hash);
+    return c;
+}
+
+/* Points that are in both plans must mean the same in both, and a plan is not replaced by one that has nothing to do with it. */
+static bool compatible(cak_arena *a, cak_diag *d, const char *dir, const cak_sweep *s, const change *c)
+{
+    if (c->changed) {
+        cak_error(d, CAK_E5002, CAK_NOWHERE, "%s: the configuration of point %s is another one than when the plan was made", dir,
+                  cak_point_text(a, s, &s->point[c->first_changed]));
+        if (c->changed > 1) cak_note(d, CAK_NOWHERE, "and that of %d more point%s", c->changed - 1, c->changed > 2 ? "s" : "");
+        cak_note(d, (cak_pos){ .file = s->base },
+                 "this file, or one that it names, was edited, or the program composes it differently");
+        cak_note(d, CAK_NOWHERE, "nothing was changed; undo the edit, or give the new sweep another name or --sweep-dir");
+        return false;
+    }
+    if (!c->kept && c->lost) {
+        cak_error(d, CAK_E5002, CAK_NOWHERE, "%s holds %d points that were run, and none of them is in this file", dir, c->lost);
+        cak_note(d, CAK_NOWHERE,
+                 "another sweep of the same name, or every point has a new key: give it another name or --sweep-dir");
+        return false;
+    }
+    if (c->dropped)
+        cak_warn(d, (cak_pos){ .file = s->path },
+                 "%d points of the plan are not in the file any more; %d of them were run and stay in %s", c->dropped, c->lost,
+                 dir);
+    return true;
+}
+
 static const char *plan_text(cak_arena *a, const char *dir, const cak_sweep *s, const char *const *config_hash, const plan *old)
 {
     cak_text_builder b = { .a = a };
@@ -100,29 +152,6 @@ static const char *plan_text(cak_arena *a, const char *dir, const cak_sweep *s, 
     return cak_text_done(&b);
 }
 
-/* Points that are in both plans must mean the same in both. */
-static bool unchanged(cak_arena *a, cak_diag *d, const char *dir, const cak_sweep *s, const char *const *config_hash,
-                      const plan *old)
-{
-    int changed = 0, first = 0;
-    json_t *hash = json_object();
-    for (int i = 0; i < old->n; i++)
-        json_object_set_new(hash, line_text(old->line[i], "id"), json_string(line_text(old->line[i], "config_hash")));
-    for (int i = s->n_points - 1; i >= 0; i--) {
-        const char *was = json_string_value(json_object_get(hash, s->point[i].id));
-        if (was && strcmp(was, config_hash[i])) changed++, first = i;
-    }
-    json_decref(hash);
-    if (!changed) return true;
-    cak_error(d, CAK_E5002, CAK_NOWHERE, "%s: the configuration of point %s is another one than when the plan was made", dir,
-              cak_point_text(a, s, &s->point[first]));
-    if (changed > 1) cak_note(d, CAK_NOWHERE, "and that of %d more points", changed - 1);
-    cak_note(d, (cak_pos){ .file = s->base },
-             "this file, or one that it names, was edited, or the program composes it differently");
-    cak_note(d, CAK_NOWHERE, "nothing was changed; undo the edit, or give the new sweep another name or --sweep-dir");
-    return false;
-}
-
 static bool replace_text(cak_diag *d, const char *path, const char *text)
 {
     cak_io_part part = { text, strlen(text) };
@@ -133,9 +162,10 @@ static bool replace_text(cak_diag *d, const char *path, const char *text)
 static bool write_dir(cak_arena *a, cak_diag *d, const char *dir, const cak_sweep *s, const char *const *config_hash)
 {
     plan old = { 0 };
-    bool ok = read_plan(a, d, dir, &old) && unchanged(a, d, dir, s, config_hash, &old) &&
-              replace_text(d, in_dir(a, dir, "sweep.yaml"), s->text) &&
-              replace_text(d, in_dir(a, dir, "plan.jsonl"), plan_text(a, dir, s, config_hash, &old));
+    bool ok = read_plan(a, d, dir, &old);
+    change c = ok ? compare(a, dir, s, config_hash, &old) : (change){ 0 };
+    ok = ok && compatible(a, d, dir, s, &c) && replace_text(d, in_dir(a, dir, "sweep.yaml"), s->text) &&
+         replace_text(d, in_dir(a, dir, "plan.jsonl"), plan_text(a, dir, s, config_hash, &old));
     close_plan(&old);
     return ok;
 }

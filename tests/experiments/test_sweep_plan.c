@@ -174,6 +174,24 @@ START_TEST(a_changed_configuration_changes_nothing)
 }
 END_TEST
 
+/* Two files with the same name must not undo each other's work. */
+START_TEST(another_sweep_of_the_same_name)
+{
+    begin();
+    static const char other[] = "method: grid\nparameters: {seed: {range: [0, 2]}}\n";
+    cak_sweep_dir_close(make(two, "ab"));
+    cak_sweep_dir *x = make(other, "cd"); /* nothing was run: the plan is replaced */
+    ck_assert_int_eq(x->sweep->n_points, 2);
+    ck_assert_ptr_nonnull(strstr(printed(), "2 points of the plan are not in the file any more; 0 of them were run"));
+    ck_assert(cak_io_mkdirs(d, cak_arena_print(a, "%s/attempts", dir)));
+    write_text(cak_arena_print(a, "%s/attempts/%s.jsonl", dir, x->sweep->point[0].id), "{}\n");
+    cak_sweep_dir_close(x);
+    ck_assert_ptr_null(make(two, "ab"));
+    expect(CAK_E5002, "holds 1 points that were run, and none of them is in this file");
+    end();
+}
+END_TEST
+
 START_TEST(somebody_else_plans)
 {
     begin();
@@ -336,5 +354,5 @@ START_TEST(the_bill)
 END_TEST
 
 SUITE(sweep_plan, a_new_directory, a_plan_is_extended, points_that_the_file_has_no_more, a_changed_configuration_changes_nothing,
-      somebody_else_plans, nothing_is_left_of_a_failure, damaged_plans, the_base_may_be_gone, every_point_is_checked,
-      mistakes_of_points, the_bill)
+      another_sweep_of_the_same_name, somebody_else_plans, nothing_is_left_of_a_failure, damaged_plans, the_base_may_be_gone,
+      every_point_is_checked, mistakes_of_points, the_bill)
