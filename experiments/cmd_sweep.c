@@ -3,18 +3,27 @@
 #include <sys/stat.h>
 
 #include "experiments/command.h"
+#include "experiments/launch_slurm.h"
 #include "experiments/sweep_cost.h"
-#include "experiments/sweep_run.h"
 #include "graph/io.h"
 
 typedef struct sweep_options {
-    const char *sweeps, *sweep_dir, *run_cap, *jobs, *threads, *cache, *progress, *retry, *strict, *dry_run;
+    const char *sweeps, *sweep_dir, *run_cap, *jobs, *threads, *cache, *progress, *retry, *strict, *dry_run, *launcher, *force;
 } sweep_options;
 
 typedef struct sweep_numbers { /* the same, read */
     cak_sweep_options run;
     int64_t run_cap;
+    cak_launcher_type launcher;
 } sweep_numbers;
+
+static bool read_launcher(const char *verb, const char *word, sweep_numbers *out)
+{
+    static const char *const names[] = { [CAK_LAUNCH_LOCAL] = "local", [CAK_LAUNCH_SLURM] = "slurm" };
+    for (int i = 0; word && i < 2; i++)
+        if (!strcmp(word, names[i])) out->launcher = (cak_launcher_type)i, out->run.launcher = &out->launcher;
+    return !word || out->run.launcher || (cak_usage(verb, "--launcher takes 'local' or 'slurm', got '%s'", word), false);
+}
 
 static bool read_options(const char *verb, const sweep_options *o, sweep_numbers *out)
 {
@@ -22,6 +31,8 @@ static bool read_options(const char *verb, const sweep_options *o, sweep_numbers
     r->cache = o->cache;
     r->strict_diverged = o->strict != NULL;
     r->retry_failed = o->retry != NULL;
+    r->force = o->force != NULL;
+    if (!read_launcher(verb, o->launcher, out)) return false;
     if (o->retry && strcmp(o->retry, "failed")) return cak_usage(verb, "--retry takes 'failed', got '%s'", o->retry), false;
     if (o->progress && !cak_progress_parse(o->progress, &r->progress))
         return cak_usage(verb, "--progress needs auto, bar, plain or none, got '%s'", o->progress), false;
@@ -37,6 +48,15 @@ static bool is_directory(const char *path)
 }
 
 static const char *in_dir(cak_arena *a, const char *dir, const char *name) { return cak_arena_print(a, "%s/%s", dir, name); }
+
+/* The bill, and what would be submitted. `dir` need not exist. */
+static void print_dry_run(cak_diag *d, cak_sweep *s, const char *dir, const sweep_numbers *n, const char *cost)
+{
+    const cak_sweep_dir x = { .arena = s->arena, .dir = dir, .sweep = s };
+    cak_launcher_type launcher = n->run.launcher ? *n->run.launcher : s->launcher.type;
+    printf("%s", cost);
+    if (launcher == CAK_LAUNCH_SLURM) cak_slurm_print(d, &x, &n->run);
+}
 
 static void warn_censoring(cak_diag *d, const cak_sweep *s)
 {
@@ -123,7 +143,7 @@ static int plan_and_run(cak_diag *d, cak_sweep *s, const sweep_options *o, const
     bool ready = prepare(&p, s, n, o->dry_run != NULL);
     if (ready && o->dry_run) {
         warn_censoring(d, s);
-        printf("%s", p.cost->text);
+        print_dry_run(d, s, p.dir, n, p.cost->text);
     } else if (ready) {
         code = write_and_run(&p, s, n);
     }
@@ -144,7 +164,7 @@ static int run_directory(cak_diag *d, const char *dir, const sweep_options *o, c
     if (x && o->dry_run) {
         cak_sweep_checked *c = cak_sweep_check(a, d, x->sweep);
         cak_sweep_cost *cost = c ? cak_sweep_cost_of(a, d, x->sweep, c, x, &co) : NULL;
-        if (cost) printf("%s", cost->text);
+        if (cost) print_dry_run(d, x->sweep, x->dir, n, cost->text);
     } else if (x) {
         show_warnings(d);
         code = cak_sweep_run(d, x, &n->run);
@@ -170,6 +190,8 @@ static int run_file(cak_diag *d, const char *path, const sweep_options *o, const
         { "sweep-dir", "DIR", "the sweep directory itself", &o.sweep_dir },                                          \
         { "retry", "failed", "start failed points again", &o.retry },                                                \
         { "strict-diverged", NULL, "exit code 10 for diverged points, too", &o.strict },                             \
+        { "launcher", "TYPE", "local or slurm, whatever the sweep file says", &o.launcher },                         \
+        { "force", NULL, "slurm: submit although tasks of the sweep are pending or running", &o.force },             \
     {                                                                                                                \
         "dry-run", NULL, "check every point, print the plan with its cost, write no sweep directory", &o.dry_run     \
     }

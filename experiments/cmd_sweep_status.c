@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "experiments/command.h"
-#include "experiments/sweep_dir.h"
+#include "experiments/launch_slurm.h"
 #include "experiments/visible.h"
 #include "graph/text.h"
 
-enum { EVERY = 10, UNLIMITED = 1 << 20 }; /* seconds; columns where there is no terminal */
+enum { EVERY = 10, PATIENCE = 3, UNLIMITED = 1 << 20 }; /* seconds, also for squeue; columns where there is no terminal */
 
 typedef struct view { /* a look at a sweep */
     cak_arena *a;
@@ -21,6 +21,7 @@ typedef struct view { /* a look at a sweep */
     cak_point_status *point;
     int count[CAK_POINT_STATES];
     int best; /* point, -1: none */
+    cak_slurm_tasks slurm;
 } view;
 
 /* ---- looking ---- */
@@ -43,7 +44,7 @@ static bool better(const view *v, int i, int than)
 
 static view look(cak_arena *a, cak_diag *d, const cak_sweep_dir *s)
 {
-    view v = { .a = a, .s = s, .best = -1 };
+    view v = { .a = a, .s = s, .best = -1, .slurm = cak_slurm_look(a, s, PATIENCE) };
     v.point = cak_arena_alloc(a, ((size_t)s->sweep->n_points + 1) * sizeof *v.point);
     for (int i = 0; i < s->sweep->n_points; i++) {
         cak_point_look(a, d, s, i, &v.point[i]);
@@ -111,6 +112,7 @@ static void print_text(const view *v)
         gap = ", ";
     }
     puts("");
+    if (v->slurm.running + v->slurm.pending) printf("slurm: %d tasks running, %d pending\n", v->slurm.running, v->slurm.pending);
     if (v->best >= 0)
         printf("best so far: %s=%.6g after %" PRId64 " epochs, %s (%s)\n", cak_visible(v->a, v->s->sweep->metric),
                metric_of(v, v->best), v->point[v->best].run->epochs, overrides_text(v, v->best), v->s->sweep->point[v->best].id);
@@ -143,6 +145,12 @@ static json_t *point_json(const view *v, int i)
                      "run", text_json(p->run ? p->run->dir : NULL));
 }
 
+static json_t *slurm_json(const view *v)
+{
+    const cak_slurm_tasks *t = &v->slurm;
+    return t->unknown ? json_null() : json_pack("{s:i, s:i}", "running", t->running, "pending", t->pending);
+}
+
 static void print_json(const view *v)
 {
     const cak_sweep *sweep = v->s->sweep;
@@ -150,9 +158,10 @@ static void print_json(const view *v)
     for (int i = 0; i < sweep->n_points; i++) json_array_append_new(points, point_json(v, i));
     for (int i = 0; i < CAK_POINT_STATES; i++)
         json_object_set_new(counts, cak_point_state_name((cak_point_state)i), json_integer(v->count[i]));
-    json_t *json = json_pack("{s:o, s:s, s:o, s:s, s:o, s:o, s:o}", "dir", text_json(v->s->dir), "name", sweep->name, "metric",
-                             text_json(sweep->metric), "goal", sweep->maximize ? "maximize" : "minimize", "points", points,
-                             "counts", counts, "best", v->best >= 0 ? point_json(v, v->best) : json_null());
+    json_t *json =
+        json_pack("{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "dir", text_json(v->s->dir), "name", sweep->name, "metric",
+                  text_json(sweep->metric), "goal", sweep->maximize ? "maximize" : "minimize", "points", points, "counts", counts,
+                  "best", v->best >= 0 ? point_json(v, v->best) : json_null(), "slurm", slurm_json(v));
     json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     puts("");
     json_decref(json);

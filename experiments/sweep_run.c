@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "experiments/launch_slurm.h"
 #include "experiments/sweep_signals.h"
 #include "experiments/sweep_worker.h"
 #include "graph/io.h"
@@ -306,10 +307,8 @@ static int run_here(cak_diag *d, cak_sweep_dir *s, const cak_sweep_options *o)
 
 static int run_on_slurm(cak_diag *d, cak_sweep_dir *s, const cak_sweep_options *o)
 {
-    if (o->reach != CAK_SWEEP_ALL) return run_here(d, s, o); /* a task of the job array */
-    cak_error(d, CAK_E5001, CAK_NOWHERE, "the sweep is for slurm: its tasks are `cak agent %s`, which also runs its points here",
-              s->dir);
-    return cak_diag_exit(d);
+    bool task = o->reach != CAK_SWEEP_ALL; /* of a job array */
+    return task || cak_slurm_over(s, o) ? run_here(d, s, o) : cak_slurm_submit(d, s, o);
 }
 
 int cak_sweep_run(cak_diag *d, cak_sweep_dir *s, const cak_sweep_options *o)
@@ -317,5 +316,5 @@ int cak_sweep_run(cak_diag *d, cak_sweep_dir *s, const cak_sweep_options *o)
     static int (*const launch[])(cak_diag *, cak_sweep_dir *, const cak_sweep_options *) = {
         [CAK_LAUNCH_LOCAL] = run_here, [CAK_LAUNCH_SLURM] = run_on_slurm
     };
-    return launch[s->sweep->launcher.type](d, s, o);
+    return launch[o->launcher ? *o->launcher : s->sweep->launcher.type](d, s, o);
 }

@@ -1,4 +1,4 @@
-/* Running the points of a sweep on this machine: one loop behind `cak sweep DIR` and `cak agent DIR`. */
+/* Running the points of a sweep: on this machine, one loop behind `cak sweep DIR` and `cak agent DIR`; or on a cluster. */
 #ifndef CAK_SWEEP_RUN_H
 #define CAK_SWEEP_RUN_H
 
@@ -14,11 +14,13 @@ typedef enum cak_sweep_reach {                 /* how much of the sweep a call r
 
 typedef struct cak_sweep_options { /* zeros are the defaults of `cak sweep` */
     cak_sweep_reach reach;
-    int64_t index;         /* for CAK_SWEEP_AT, counts from 0 */
-    int64_t jobs, threads; /* runs at a time and threads of each; 0: what the sweep file says, or the machine has */
-    const char *cache;     /* --cache of the runs, NULL: none */
-    bool retry_failed;     /* failed points are started again */
-    bool strict_diverged;  /* diverged points make the exit code that of failed ones */
+    const cak_launcher_type *launcher; /* NULL: what the sweep file says */
+    bool force;                        /* slurm: submit although tasks of the sweep are pending or running */
+    int64_t index;                     /* for CAK_SWEEP_AT, counts from 0 */
+    int64_t jobs, threads;             /* runs at a time and threads of each; 0: what the sweep file says, or the machine has */
+    const char *cache;                 /* --cache of the runs, NULL: none */
+    bool retry_failed;                 /* failed points are started again */
+    bool strict_diverged;              /* diverged points make the exit code that of failed ones */
     cak_progress_mode progress;
 } cak_sweep_options;
 
