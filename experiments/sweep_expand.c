@@ -142,7 +142,7 @@ static bool draw_points(cak_diag *d, drawing *w, int draws, const walk *pairs)
         for (int i = 0; i < s->n_keys; i++)
             if (cak_param_constant(&w->param[i])) value[i] = w->param[i].value[0];
         if (!draw(d, w, t, value)) return false;
-        for (int64_t c = pairs->count - 1; c >= 0; c--) {
+        for (int64_t c = 0; c < pairs->count; c++) {
             const char **copy = s->point[c * draws + t].value;
             if (copy != value) memcpy(copy, value, (size_t)s->n_keys * sizeof *copy);
             walk_to(pairs, c, copy);
