@@ -126,6 +126,16 @@ static void add_shown(search *f, int key) { f->x->shown[f->x->n_shown++] = key; 
 
 static void fold(search *f, int key, const char *into) { f->x->folded[f->x->n_folded++] = (cak_folded){ key, into }; }
 
+/* The key that makes no arms and has the same values (seed of data.clips.seed); NULL: none. */
+static const char *excepted_cause(const search *f, int key)
+{
+    for (int i = 0; i < f->except.n; i++) {
+        int by = cak_run_set_key(f->s, f->except.name[i]);
+        if (by >= 0 && same_in_all(f->s, key, by)) return f->except.name[i];
+    }
+    return NULL;
+}
+
 /* ---- overrides that a run lacks ---- */
 
 /* Equal configurations but for what makes no arms: what one was told holds for the other. */
@@ -134,7 +144,7 @@ static bool are_replicates(const search *f, int run, int other)
     for (int k = 0; k < f->s->n_keys; k++) {
         const char *name = f->s->key[k].name;
         if (!f->s->key[k].config || f->of[k].n < 2 || never_shown(name) || cak_names_have(f->except, name)) continue;
-        if (f->of[k].of[run] != f->of[k].of[other] && !is_statistic(f->s, k)) return false;
+        if (f->of[k].of[run] != f->of[k].of[other] && !is_statistic(f->s, k) && !excepted_cause(f, k)) return false;
     }
     return true;
 }
@@ -198,15 +208,6 @@ static const char *single_cause(const search *f, int key, int n_overrides)
             int by = f->x->shown[i];
             if (pass == 0 ? same_in_all(f->s, key, by) : explains(f->s, f->of[by], f->of[key])) return f->s->key[by].name;
         }
-    return NULL;
-}
-
-static const char *excepted_cause(const search *f, int key)
-{
-    for (int i = 0; i < f->except.n; i++) {
-        int by = cak_run_set_key(f->s, f->except.name[i]);
-        if (by >= 0 && same_in_all(f->s, key, by)) return f->except.name[i];
-    }
     return NULL;
 }
 
