@@ -248,7 +248,8 @@ static int code_of_one(cak_worker *w)
 static int exit_code(cak_worker *w, const tally *t)
 {
     if (w->o->reach == CAK_SWEEP_ONE || w->o->reach == CAK_SWEEP_AT) return code_of_one(w);
-    if (w->stopping && t->left) return CAK_EXIT_STOPPED;
+    bool unfinished = t->left || t->state[CAK_POINT_KILLED] || t->state[CAK_POINT_RUNNING];
+    if (w->stopping && unfinished) return CAK_EXIT_STOPPED;
     if (t->bad) return CAK_EXIT_SWEEP;
     return t->left ? CAK_EXIT_STOPPED : CAK_EXIT_OK;
 }
