@@ -128,7 +128,16 @@ static void measure_case(session *s, const bench_case *c, const bench_options *o
     }
 }
 
-static int run_cases(session *s, const bench_options *o, const regex_t *filter, bool list_only)
+/* Only the cases whose names match stay. */
+static int filter_cases(bench_list *l, const regex_t *filter)
+{
+    int n = 0;
+    for (int i = 0; i < l->n; i++)
+        if (regexec(filter, l->item[i].name, 0, NULL, 0) == 0) l->item[n++] = l->item[i];
+    return l->n = n;
+}
+
+static int run_cases(session *s, const bench_options *o, bool list_only)
 {
     double before = list_only ? 0 : bench_peak(0.2);
     if (!list_only) {
@@ -137,10 +146,8 @@ static int run_cases(session *s, const bench_options *o, const regex_t *filter, 
         bench_print_head();
     }
     for (int i = 0; i < s->list.n; i++) {
-        const bench_case *c = &s->list.item[i];
-        if (regexec(filter, c->name, 0, NULL, 0) != 0) continue;
-        if (list_only) printf("%s\n", c->name);
-        else measure_case(s, c, o);
+        if (list_only) printf("%s\n", s->list.item[i].name);
+        else measure_case(s, &s->list.item[i], o);
     }
     if (list_only) return CAK_EXIT_OK;
     cak_threads_set(o->thread[0]);
@@ -148,6 +155,12 @@ static int run_cases(session *s, const bench_options *o, const regex_t *filter, 
     printf("\npeak afterwards %.1f GFLOP/s (%+.1f %%)\n", after * 1e-9, 100 * (after / before - 1));
     if (o->json && !bench_write_json(o->json, s->result, s->n, before, after)) return CAK_EXIT_IO;
     return s->failed ? CAK_EXIT_BUG : CAK_EXIT_OK;
+}
+
+static int no_case(const char *filter)
+{
+    fprintf(stderr, "bench: error: no case matches --filter '%s'; `bench --list` shows all\n", filter);
+    return CAK_EXIT_USAGE;
 }
 
 static int bench(const bench_options *o, bool list_only)
@@ -161,7 +174,9 @@ static int bench(const bench_options *o, bool list_only)
     session s = { .list = { .arena = a, .o = o } };
     cak_threads_set(o->thread[0]);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) tables[i](&s.list);
-    int code = s.list.failed ? CAK_EXIT_DATA : run_cases(&s, o, &filter, list_only);
+    int code;
+    if (s.list.failed) code = CAK_EXIT_DATA;
+    else code = filter_cases(&s.list, &filter) ? run_cases(&s, o, list_only) : no_case(o->filter);
     cak_arena_close(a);
     regfree(&filter);
     return code;

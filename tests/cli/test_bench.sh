@@ -11,6 +11,10 @@ expect 0 "usage: bench" bench --help
 expect 2 "unrecognized option" bench --no-such-option
 expect 2 "unexpected 'word'" bench word
 expect 2 "is no regular expression" bench --filter '('
+for how in --list --reps=1; do
+    expect 2 "no case matches --filter 'nosuch'" bench $how --filter nosuch
+    [ -s "$work/out" ] && fail "something is printed although no case matches"
+done
 for reps in 0 1001 3x ""; do expect 2 "--reps needs a number" bench --reps "$reps"; done
 expect 2 "--min-time needs a number" bench --min-time -1
 for threads in 0 1,,2 1,2x 1,1,1,1,1,1,1,1,1; do expect 2 "--threads needs" bench --threads "$threads"; done
