@@ -5,6 +5,7 @@
 #include <string.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "experiments/command.h"
@@ -65,9 +66,19 @@ static void keep_freed_memory(void)
     mallopt(M_TOP_PAD, 1 << 20);
 }
 
+/* Is stdout a pipe that nobody reads any more, as in `cak graph ... | head`? */
+static bool reader_is_gone(void)
+{
+    struct pollfd out = { .fd = 1, .events = POLLOUT };
+    return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
+}
+
+/* Output that cannot be written is an error, except that of a reader who has seen enough: then the program ends silently and with the code
+** it would have had, 0, so that `set -o pipefail` does not see an error either. SIGPIPE (141) is no way to say so: a training must outlive
+** the reader of its directory's name. */
 static int finish(int code)
 {
-    if ((fflush(stdout) || ferror(stdout)) && code == CAK_EXIT_OK) {
+    if ((fflush(stdout) || ferror(stdout)) && code == CAK_EXIT_OK && !reader_is_gone()) {
         fprintf(stderr, "cak: error: standard output cannot be written [E4001]\n");
         return CAK_EXIT_IO;
     }

@@ -35,5 +35,21 @@ expect 2 "E4011" "$cak" resume "$work"
 
 "$cak" nodes >/dev/full 2>"$work/err"
 [ $? -eq 6 ] || fail "a full standard output is not exit code 6"
+
+# a reader that has seen enough is no error; what else cannot be written is one
+unread() { # COMMAND...: its reader ends after a line
+    "$cak" "$@" 2>"$work/err" | head -1 >/dev/null
+    [ "${PIPESTATUS[0]}" -eq 0 ] || fail "exit ${PIPESTATUS[0]} into a closed pipe: $*"
+    [ -s "$work/err" ] && { fail "not silent into a closed pipe: $*"; cat "$work/err"; }
+}
+unread graph configs/cak_paper.yaml # more than a pipe holds
+unread nodes --json
+"$cak" graph configs/tiny/synth.yaml --format dot >/dev/full 2>"$work/err"
+[ $? -eq 6 ] || fail "a full standard output is not exit code 6"
+if command -v dot >/dev/null; then
+    unread graph configs/tiny/synth.yaml --phase generator --show before --format svg
+    "$cak" graph configs/tiny/synth.yaml --phase generator --show before --format svg >/dev/full 2>"$work/err"
+    [ $? -eq 6 ] || fail "a full standard output of 'dot' is not exit code 6"
+fi
 "$cak" nodes >&- 2>/dev/null || fail "a closed standard output must not matter"
 finish
