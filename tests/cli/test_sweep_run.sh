@@ -110,6 +110,20 @@ grep -q 'killed .*: signal 9 (Killed); log: .*; it is tried again' "$work/err" |
 grep -q '  killed: signal 9 (Killed); log: ' "$work/err" || fail "the report does not name the killed point"
 same "$(lines bad)" 2 "attempts of a killed point"
 
+# a launcher dies and its child lives on: the point stays taken until the child has stopped, which it does by itself
+"$cak" sweep "$work/bad" --progress plain >/dev/null 2>"$work/err" &
+pid=$!
+wait_for "a run that goes on" runs
+kill -STOP "$child"
+kill -KILL $pid
+wait $pid 2>/dev/null
+expect 8 "running" "$cak" agent "$work/bad" --index 0
+expect 0 "1 running" "$cak" sweep status "$work/bad"
+kill -CONT "$child"
+wait_for "the end of an orphan" '! kill -0 $child 2>/dev/null'
+expect 0 "1 interrupted" "$cak" sweep status "$work/bad"
+same "$(lines bad)" 2 "an attempt that nobody saw end"
+
 # the insistent user
 "$cak" sweep "$work/bad" --progress plain >/dev/null 2>"$work/err" &
 pid=$!
