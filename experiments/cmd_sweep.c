@@ -289,8 +289,8 @@ void cak_check_sweep(cak_diag *d, const char *path, bool quiet)
     cak_arena *a = cak_arena_open("check");
     cak_sweep_checked *c = s ? cak_sweep_check(a, d, s) : NULL;
     if (c && !quiet)
-        printf("%s: ok\n%d points, %d different programs, %d data sections; 'cak sweep --dry-run' tells what they cost\n", path,
-               s->n_points, c->n_programs, c->n_data);
+        printf("%s: ok\npoints: %d, different programs: %d, data sections: %d; 'cak sweep --dry-run' tells what they cost\n",
+               path, s->n_points, c->n_programs, c->n_data);
     cak_arena_close(a);
     cak_sweep_close(s);
 }

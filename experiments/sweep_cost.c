@@ -211,11 +211,14 @@ static const char *time_text(cak_arena *a, double seconds)
     return seconds < 0 ? "unknown" : cak_arena_text(a, cak_duration(ceil(seconds), buf));
 }
 
+enum { MAX_ROWS = 20 };
+
 static void print_programs(costing *k, cak_text_builder *b)
 {
     cak_text_add(b, "\n%7s  %10s  %10s  %10s  %s\n", "points", "memory", "disk each", "time each", "first of them");
+    int rows = 0;
     for (int i = 0; i < k->c->n_programs; i++) {
-        if (!k->left[i]) continue;
+        if (!k->left[i] || rows++ >= MAX_ROWS) continue;
         const cak_program_cost *p = &k->program[i];
         double n = k->left[i];
         cak_text_add(b, "%7d  %10s  %10s  %10s  %s\n", k->left[i], p->planned ? size_text(k->a, p->memory) : "unknown",
@@ -223,6 +226,7 @@ static void print_programs(costing *k, cak_text_builder *b)
                      time_text(k->a, k->each[i] < 0 ? -1 : k->each[i] / n),
                      cak_point_text(k->a, k->s, &k->s->point[k->c->program_of[i]]));
     }
+    if (rows > MAX_ROWS) cak_text_add(b, "and %d more programs\n", rows - MAX_ROWS);
 }
 
 static void print_bill(costing *k)
@@ -233,7 +237,7 @@ static void print_bill(costing *k)
     int left = out->points - out->done;
     cak_text_add(&b, "%s: %s over", k->s->name, methods[k->s->method]);
     for (int i = 0; i < k->s->n_keys; i++) cak_text_add(&b, "%s %s", i ? "," : "", k->s->key[i]);
-    cak_text_add(&b, "\n%d points: %d new, %d done, %d to run; %d different programs, %d data sections\n", out->points,
+    cak_text_add(&b, "\n%d points: %d new, %d done, %d to run; different programs: %d, data sections: %d\n", out->points,
                  out->fresh, out->done, left, k->c->n_programs, k->c->n_data);
     if (left) print_programs(k, &b);
     if (left)

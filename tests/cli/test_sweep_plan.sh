@@ -16,7 +16,7 @@ Y
 cd "$work"
 
 # a dry run shows everything and writes nothing
-expect 0 "4 points: 4 new, 0 done, 4 to run; 1 different program" "$cak" sweep --dry-run s.yaml
+expect 0 "4 points: 4 new, 0 done, 4 to run; different programs: 1," "$cak" sweep --dry-run s.yaml
 grep -q "^time .* memory .* disk " out || fail "no bill"
 grep -qE '^[0-9a-f]{16}  hp.lr=1e-4 seed=1 train.epochs=1$' out || fail "no list of points"
 [ ! -e sweeps ] || fail "a dry run made a directory"
@@ -65,11 +65,14 @@ sed 's/1e-4/x, y/' s.yaml >bad.yaml
 expect 3 "bad.yaml:5:3: note: in point hp.lr=x seed=0 train.epochs=1, and 2 more points" "$cak" sweep bad.yaml
 [ ! -e sweeps/bad ] || fail "a plan with mistakes was written"
 expect 3 "and 2 more points" "$cak" check bad.yaml
-expect 0 "6 points" "$cak" check s.yaml
+expect 0 "points: 6" "$cak" check s.yaml
 expect 0 "" "$cak" check --quiet configs/sweeps/quickstart_lr_kernel.yaml
 expect 2 "is no sweep directory" "$cak" sweep configs
 expect 2 "belong to a sweep file" "$cak" sweep sweeps/s --run-cap 3
 expect 2 "exactly one" "$cak" sweep
+expect 0 "usage: cak sweep FILE|DIR" "$cak" sweep --help
+expect 0 "usage: cak train -m CONFIG" "$cak" train -m --help
+expect 2 "did you mean --dry-run?" "$cak" sweep --dryrun s.yaml
 expect 2 "--retry takes 'failed'" "$cak" sweep s.yaml --retry all
 expect 2 "--progress needs" "$cak" sweep s.yaml --progress fancy
 for option in jobs threads run-cap; do expect 2 "E5001" "$cak" sweep s.yaml --$option 0; done

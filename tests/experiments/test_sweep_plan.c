@@ -342,7 +342,7 @@ START_TEST(the_bill)
     ck_assert_double_gt(cost->memory, 10e6);
     ck_assert_double_gt(cost->disk, 8 * 100e3);
     ck_assert_double_lt(cost->disk, 8 * 1e6);
-    ck_assert_ptr_nonnull(strstr(cost->summary, "8 points: 8 new, 0 done, 8 to run; 2 different programs, 1 data section"));
+    ck_assert_ptr_nonnull(strstr(cost->summary, "8 points: 8 new, 0 done, 8 to run; different programs: 2, data sections: 1"));
     for (int i = 0; i < 8; i++) ck_assert_ptr_nonnull(strstr(cost->text, s->point[i].id));
     cost->disk = 1e18, cost->memory = 1e18;
     ck_assert(!cak_sweep_cost_fits(d, cost, root));
@@ -353,6 +353,24 @@ START_TEST(the_bill)
 }
 END_TEST
 
+/* A continuous parameter of the graph makes every point a program: some are planned, a few are timed, the others are like them. */
+START_TEST(the_bill_of_many_programs)
+{
+    begin();
+    cak_sweep *s = load("method: random\nrun_cap: 70\nlauncher: {jobs: 2, threads_per_job: 1}\n"
+                        "parameters: {hp.lambda_gp: {min: 1.0, max: 20.0}}\n");
+    cak_sweep_checked *c = cak_sweep_check(a, d, s);
+    ck_assert_int_eq(c->n_programs, 70);
+    const cak_cost_options o = { .cache = in(root, "cache"), .progress = CAK_PROGRESS_NONE };
+    cak_sweep_cost *cost = cak_sweep_cost_of(a, d, s, c, NULL, &o);
+    ck_assert_double_gt(cost->seconds, 0);
+    ck_assert_double_gt(cost->disk, 70 * 100e3);
+    ck_assert_ptr_nonnull(strstr(cost->summary, "and 50 more programs"));
+    cak_sweep_close(s);
+    end();
+}
+END_TEST
+
 SUITE(sweep_plan, a_new_directory, a_plan_is_extended, points_that_the_file_has_no_more, a_changed_configuration_changes_nothing,
       another_sweep_of_the_same_name, somebody_else_plans, nothing_is_left_of_a_failure, damaged_plans, the_base_may_be_gone,
-      every_point_is_checked, mistakes_of_points, the_bill)
+      every_point_is_checked, mistakes_of_points, the_bill, the_bill_of_many_programs)
