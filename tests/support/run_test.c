@@ -91,16 +91,13 @@ static void restore(int fd, int saved)
     close(saved);
 }
 
-called call_command(cak_arena *a, cak_diag *d, command *c, const char *words)
+called call_command(cak_arena *a, cak_diag *d, command *c, const char *const *words)
 {
     static const char *folder;
     if (!folder) folder = temp_dir();
-    char *argv[32], *text = cak_arena_text(a, words), *rest = NULL;
+    char *argv[32] = { 0 };
     int n = 0;
-    for (char *word = strtok_r(text, " ", &rest); word && n < 31; word = strtok_r(NULL, " ", &rest)) argv[n++] = word;
-    argv[n] = NULL;
-    for (int i = 0; i < n; i++)
-        for (char *p = argv[i]; *p; p++) *p = *p == '_' && strchr(argv[i], '/') == NULL ? ' ' : *p;
+    for (; words[n]; n++) argv[n] = cak_arena_text(a, words[n]);
     const char *out = cak_arena_print(a, "%s/out", folder), *err = cak_arena_print(a, "%s/err", folder);
     fflush(stdout);
     int saved_out = redirect(1, out), saved_err = redirect(2, err);

@@ -30,8 +30,8 @@ typedef struct called {
     const char *out, *err;
 } called;
 typedef int command(int argc, char **argv);
-/* Words are separated by single spaces; a '_' in a word stands for a space. */
-called call_command(cak_arena *a, cak_diag *d, command *c, const char *words);
+called call_command(cak_arena *a, cak_diag *d, command *c, const char *const *words); /* which end with NULL */
+#define CALL(command, ...) call_command(a, d, command, (const char *const[]){ __VA_ARGS__, NULL })
 void must_have(const char *text, const char *part);
 void must_lack(const char *text, const char *part);
 
