@@ -186,7 +186,7 @@ static bool refused(submission *m, const cak_process *p)
 static bool record(submission *m, const char *id)
 {
     char now[32];
-    const char *line = cak_arena_print(m->a, "%s %s %s\n", id, cak_utc(time(NULL), now), m->j.array);
+    const char *line = cak_arena_print(m->a, "%s %s %d points\n", id, cak_utc(time(NULL), now), m->v.n_open);
     if (cak_io_append(m->d, m->jobs, in_slurm(m->a, m->s->dir, "jobs.txt"), line, strlen(line))) return true;
     cak_note(m->d, CAK_NOWHERE, "the job array %s was submitted", id);
     return false;
@@ -203,7 +203,7 @@ static bool hand_in(submission *m)
     const char *id = cak_arena_print(m->a, "%.*s", (int)n, p.out); /* the name of the cluster may follow */
     if (*p.says) cak_warn(m->d, CAK_NOWHERE, "%s", p.says);
     if (!record(m, id)) return false;
-    cak_show_line(&m->show, "job array %s: %d tasks%s", id, m->v.n_open,
+    cak_show_line(&m->show, "job array %s for %d points%s", id, m->v.n_open,
                   m->j.limit ? cak_arena_print(m->a, ", at most %" PRId64 " at a time", m->j.limit) : "");
     cak_show_line(&m->show, "look at it with: cak sweep status %s; squeue -j %s; log files: %s", m->s->dir, id,
                   in_slurm(m->a, m->s->dir, cak_arena_print(m->a, "%s_*.log", id)));

@@ -1,7 +1,7 @@
 /* Sweeps on a Slurm cluster: `cak sweep` submits a job array whose tasks are agents, and ends.
 **
 **   DIR/slurm/  job.sh           the script that was submitted last
-**               jobs.txt         a line per submission: job id, when, numbers of the tasks
+**               jobs.txt         a line per submission: job id, when, for how many points
 **               <job>_<task>.log what the tasks wrote
 **
 ** The nodes must see DIR, the program and the configuration under the same paths, and flock() must work between them: local disks and

@@ -52,21 +52,28 @@ static const char *log_name(cak_arena *a, const char *dir)
 
 /* ---- options of sbatch ---- */
 
-/* Does the user say something about this option, or its opposite? */
+/* "no-requeue=x" is of the option "requeue". */
+static bool is_of(const char *word, const char *key)
+{
+    size_t n = strcspn(word, "=");
+    if (!strncmp(word, "no-", 3) && n > 3) word += 3, n -= 3;
+    return strlen(key) == n && !strncmp(key, word, n);
+}
+
+/* What the user says goes before what is said here, but for numbers of tasks that have a meaning. */
+static bool is_fixed(const cak_slurm_job *j, const char *key) { return j->by_index && !strcmp(key, "array"); }
+
 static bool given(const cak_launcher *l, const char *key)
 {
-    for (int i = 0; i < l->n_sbatch; i++) {
-        const char *word = l->sbatch[i] + 2; /* after the two dashes */
-        size_t n = strcspn(word, "=");
-        if (!strncmp(word, "no-", 3) && n > 3) word += 3, n -= 3;
-        if (strlen(key) == n && !strncmp(key, word, n)) return true;
-    }
+    for (int i = 0; i < l->n_sbatch; i++)
+        if (is_of(l->sbatch[i] + 2, key)) return true; /* after the two dashes */
     return false;
 }
 
 static void add_options(cak_text_builder *b, const cak_sweep *s, const cak_slurm_job *j)
 {
     cak_arena *a = b->a;
+    const cak_launcher *l = &s->launcher;
     const char *array = j->limit ? cak_arena_print(a, "%s%%%" PRId64, j->array, j->limit) : j->array;
     const char *const options[][2] = {
         { "job-name", s->name },    { "array", array },        { "cpus-per-task", cak_arena_print(a, "%" PRId64, j->threads) },
@@ -75,10 +82,12 @@ static void add_options(cak_text_builder *b, const cak_sweep *s, const cak_slurm
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         const char *key = options[i][0], *value = options[i][1];
-        if (given(&s->launcher, key)) continue;
+        if (given(l, key) && !is_fixed(j, key)) continue;
         cak_text_add(b, "#SBATCH --%s%s%s\n", key, value ? "=" : "", value ? sbatch_word(a, value) : "");
     }
-    for (int i = 0; i < s->launcher.n_sbatch; i++) cak_text_add(b, "#SBATCH %s\n", sbatch_word(a, s->launcher.sbatch[i]));
+    for (int i = 0; i < l->n_sbatch; i++)
+        if (!is_of(l->sbatch[i] + 2, "array") || !is_fixed(j, "array"))
+            cak_text_add(b, "#SBATCH %s\n", sbatch_word(a, l->sbatch[i]));
 }
 
 /* ---- commands ---- */
