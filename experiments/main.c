@@ -85,6 +85,21 @@ static int finish(int code)
     return code;
 }
 
+static int wrong_use(const char *what)
+{
+    fprintf(stderr, "cak: error: %s [E5001]\nTry 'cak --help'.\n", what);
+    return CAK_EXIT_USAGE;
+}
+
+static int unknown_command(const char *word, const char *const *names, int n)
+{
+    char text[256];
+    const char *near = cak_suggest(word, names, n);
+    snprintf(text, sizeof text, "unknown command '%.99s'%s%s%s", word, near ? "; did you mean '" : "", near ? near : "",
+             near ? "'?" : "");
+    return wrong_use(text);
+}
+
 int main(int argc, char **argv)
 {
     open_standard_files();
@@ -94,7 +109,7 @@ int main(int argc, char **argv)
     cak_flush_denormals();
     keep_freed_memory();
     if (cak_threads() > MAX_THREADS) cak_threads_set(MAX_THREADS);
-    if (argc < 2) return help(stderr, CAK_EXIT_USAGE);
+    if (argc < 2) return help(stderr, CAK_EXIT_USAGE), wrong_use("COMMAND is missing");
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
         return finish(help(stdout, CAK_EXIT_OK));
     if (!strcmp(argv[1], "--version")) return printf("cak %s (%s)\n", CAK_VERSION, CAK_REAL_NAME), finish(CAK_EXIT_OK);
@@ -104,8 +119,5 @@ int main(int argc, char **argv)
         names[n++] = c->name;
         if (!strcmp(c->name, argv[1])) return finish(c->run(argc - 1, argv + 1));
     }
-    const char *near = cak_suggest(argv[1], names, n);
-    fprintf(stderr, "cak: error: unknown command '%s'%s%s%s [E5001]\n", argv[1], near ? "; did you mean '" : "", near ? near : "",
-            near ? "'?" : "");
-    return CAK_EXIT_USAGE;
+    return unknown_command(argv[1], names, n);
 }

@@ -2,10 +2,14 @@
 # Wrong use of the command line: exit code 2, a message, a suggestion.
 source "$(dirname "$0")/lib.sh" "$1"
 
-expect 2 "usage: cak COMMAND" "$cak"
 expect 0 "usage: cak COMMAND" "$cak" --help
 expect 0 "cak 0." "$cak" --version
+expect 2 "usage: cak COMMAND" "$cak"
+grep -qxF "cak: error: COMMAND is missing [E5001]" "$work/err" || fail "what is missing is not said"
+grep -qxF "Try 'cak --help'." "$work/err" || fail "no hint to --help without a command"
 expect 2 "did you mean 'train'?" "$cak" trian
+grep -qxF "Try 'cak --help'." "$work/err" || fail "no hint to --help after an unknown command"
+expect 2 "unknown command 'bogus' [E5001]" "$cak" bogus
 for verb in train resume check config nodes graph preprocess ls show inspect; do
     expect 0 "usage: cak $verb" "$cak" "$verb" --help
     expect 2 "" "$cak" "$verb" --no-such-option
@@ -39,7 +43,8 @@ expect 2 "E4011" "$cak" resume "$work"
 # a reader that has seen enough is no error; what else cannot be written is one
 unread() { # COMMAND...: its reader ends after a line
     "$cak" "$@" 2>"$work/err" | head -1 >/dev/null
-    [ "${PIPESTATUS[0]}" -eq 0 ] || fail "exit ${PIPESTATUS[0]} into a closed pipe: $*"
+    local code=${PIPESTATUS[0]}
+    [ "$code" -eq 0 ] || fail "exit $code into a closed pipe: $*"
     [ -s "$work/err" ] && { fail "not silent into a closed pipe: $*"; cat "$work/err"; }
 }
 unread graph configs/cak_paper.yaml # more than a pipe holds
