@@ -62,7 +62,7 @@ static void print_engine(FILE *f, const cak_engine_attr *e)
     fprintf(f, "%s", e->reference ? "engine: reference\n" : end);
 }
 
-/* One line per phase: size of the graph, memory. The same lines start a training log. */
+/* One line per phase: updates, memory; `cak graph --show program` and plan.txt have the details. Training prints the same lines. */
 void cak_print_plan(FILE *f, const cak_experiment *x)
 {
     char shape[CAK_SHAPE_TEXT];
@@ -77,11 +77,8 @@ void cak_print_plan(FILE *f, const cak_experiment *x)
         cak_plan_info info = cak_program_info(p->step[0].program);
         int64_t moved = 0;
         for (int k = 0; k < p->n_params; k++) moved += x->param[p->param[k]].n;
-        fprintf(f,
-                "phase %s: %lld x, moves %lld parameters, %d values, %d kernels, slab %.1f MiB (all tensors %.1f MiB, lower "
-                "bound %.1f), scratch %.1f MiB, %s order\n",
-                p->name, (long long)p->repeat, (long long)moved, info.values, info.kernels, mib(info.slab), mib(info.sum),
-                mib(info.peak), mib(info.scratch), info.order);
+        fprintf(f, "phase %s: %lld x a batch, moves %lld parameters; %.1f MiB for activations (%.1f without planning)\n", p->name,
+                (long long)p->repeat, (long long)moved, mib(info.slab), mib(info.sum));
     }
     size_t fixed = 3 * (size_t)total * sizeof(real); /* parameters, and at most two second moments of each */
     bool streams = cak_experiment_streams(x);
@@ -178,7 +175,7 @@ static void print_text(cak_experiment *x, const cak_step *s, const cak_graph *g,
 {
     if (v->graph) printf("%s", cak_dump_text(x->arena, g, out, s->out_name, s->n_out));
     if (v->graph && v->program) printf("\n");
-    if (v->program) printf("%s", cak_program_text(x->arena, s->program));
+    if (v->program) printf("%s%s", cak_program_legend, cak_program_text(x->arena, s->program));
 }
 
 static bool print_step(cak_diag *d, cak_experiment *x, const cak_phase *p, const graph_options *o)

@@ -59,10 +59,24 @@ static void close_ports(cak_experiment *x, real **port)
 
 static cak_batches batches_of(const cak_data *data) { return (cak_batches){ data->ops, data->loader, data->digest }; }
 
+/* The graph of each phase. */
+static const char *graph_text(const cak_experiment *x)
+{
+    cak_text_builder b = { .a = x->arena };
+    for (int i = 0; i < x->n_phases; i++) {
+        const cak_step *s = &x->phase[i].step[0];
+        cak_text_add(&b, "phase %s\n%s\n", x->phase[i].name, cak_dump_text(x->arena, s->graph, s->out, s->out_name, s->n_out));
+    }
+    return cak_text_done(&b);
+}
+
 /* What training will start from. Parameters have their initial values. */
 static void put_digests(cak_run *run, const cak_experiment *x, const cak_data *data)
 {
     cak_batches batches = batches_of(data);
+    char graph[33];
+    cak_text_digest(graph_text(x), graph);
+    cak_run_put_text(run, "graph_hash", graph);
     cak_run_put_text(run, "data_hash", data->digest);
     cak_streams_put(run, x, &batches);
 }
@@ -72,16 +86,14 @@ static bool describe_run(cak_diag *d, cak_run *run, cak_experiment *x, const cak
 {
     cak_config *c = x->config;
     bool ok = cak_run_write(d, run, "config.yaml", cak_config_text(c));
-    cak_text_builder plan = { .a = x->arena }, graph = { .a = x->arena };
+    cak_text_builder plan = { .a = x->arena };
+    cak_text_add(&plan, "%s\n", cak_program_legend);
     for (int i = 0; i < x->n_phases; i++) {
-        const cak_step *s = &x->phase[i].step[0];
-        cak_text_add(&graph, "phase %s\n%s\n", x->phase[i].name,
-                     cak_dump_text(x->arena, s->graph, s->out, s->out_name, s->n_out));
-        cak_text_add(&plan, "phase %s\n%s\n", x->phase[i].name, cak_program_text(x->arena, s->program));
+        const cak_phase *p = &x->phase[i];
+        cak_text_add(&plan, "phase %s\n%s\n", p->name, cak_program_text(x->arena, p->step[0].program));
     }
     put_digests(run, x, data);
-    return ok && cak_run_write(d, run, "graph.txt", cak_text_done(&graph)) &&
-           cak_run_write(d, run, "plan.txt", cak_text_done(&plan)) &&
+    return ok && cak_run_write(d, run, "graph.txt", graph_text(x)) && cak_run_write(d, run, "plan.txt", cak_text_done(&plan)) &&
            cak_run_write(d, run, "data.json", cak_data_json(data, x->arena));
 }
 

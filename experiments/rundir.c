@@ -226,12 +226,11 @@ static void fill_json(cak_run *run, const cak_run_spec *spec, time_t now)
     cak_utc(now, text);
     json_t *argv = json_array();
     for (int i = 0; i < spec->argc; i++) json_array_append_new(argv, text_json(spec->argv[i]));
-    run->doc = json_pack("{s:i, s:s, s:s, s:s, s:o, s:o, s:{s:s}, s:s, s:o, s:I, s:o, s:o, s:[[s,s]], s:o}", "schema", SCHEMA,
-                         "id", run->id, "name", spec->name, "state", state_name[CAK_RUN_CREATED], "argv", argv, "cwd",
-                         text_json(getcwd(cwd, sizeof cwd)), "time", "created", text, "config_hash", spec->config_digest,
-                         "graph_hash", text_json(spec->graph_digest), "seed", (json_int_t)spec->seed, "program",
-                         cak_provenance_program(), "host", cak_provenance_host(spec->threads), "history",
-                         state_name[CAK_RUN_CREATED], text, "parent", text_json(spec->parent));
+    run->doc = json_pack("{s:i, s:s, s:s, s:s, s:o, s:o, s:{s:s}, s:s, s:I, s:o, s:o, s:[[s,s]], s:o}", "schema", SCHEMA, "id",
+                         run->id, "name", spec->name, "state", state_name[CAK_RUN_CREATED], "argv", argv, "cwd",
+                         text_json(getcwd(cwd, sizeof cwd)), "time", "created", text, "config_hash", spec->config_digest, "seed",
+                         (json_int_t)spec->seed, "program", cak_provenance_program(), "host", cak_provenance_host(spec->threads),
+                         "history", state_name[CAK_RUN_CREATED], text, "parent", text_json(spec->parent));
     CAK_CHECK(run->doc);
 }
 

@@ -31,7 +31,7 @@ typedef struct cak_run_spec { /* a new run */
     const char *dir;          /* --run-dir: absent or an empty directory; NULL: root/name/id */
     const char *name;
     uint64_t seed;
-    const char *config_digest, *graph_digest; /* 32 hex digits each; graph_digest may be NULL */
+    const char *config_digest; /* 32 hex digits */
     int argc;
     char *const *argv;
     int threads;
@@ -61,7 +61,7 @@ const char *cak_run_path(const cak_run *run, const char *name); /* dir/name, in 
 /* Whole file below the directory, atomically. Folders in `name` ("config.src/base.yaml") are made. */
 bool cak_run_write(cak_diag *d, cak_run *run, const char *name, const char *text);
 
-/* Fields of run.json that are known later ("data_hash", "data_files"); written with the next change of state. */
+/* Fields of run.json that are known later ("graph_hash", "data_hash"); written with the next change of state. */
 void cak_run_put_text(cak_run *run, const char *key, const char *value);
 void cak_run_put_json(cak_run *run, const char *key, struct json_t *value); /* takes the value over */
 void cak_run_put_int(cak_run *run, const char *key, int64_t value);

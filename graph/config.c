@@ -1,10 +1,8 @@
 /* Configurations: files and overrides -> one resolved tree, its text and its digest. */
 #include "graph/config.h"
 
-#include <string.h>
-#include <xxhash.h>
-
 #include "graph/compose.h"
+#include "graph/text.h"
 
 static cak_yaml *resolved(cak_composer *c, const char *path, const char *const *overrides, int n)
 {
@@ -49,10 +47,4 @@ static const char *text_without_log(cak_config *c)
     return cak_yaml_print(c->arena, root);
 }
 
-void cak_config_digest(cak_config *c, char hex[33])
-{
-    const char *text = text_without_log(c);
-    XXH128_canonical_t bytes;
-    XXH128_canonicalFromHash(&bytes, XXH3_128bits(text, strlen(text)));
-    for (int i = 0; i < 16; i++) snprintf(hex + 2 * i, 3, "%02x", bytes.digest[i]);
-}
+void cak_config_digest(cak_config *c, char hex[33]) { cak_text_digest(text_without_log(c), hex); }

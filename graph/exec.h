@@ -40,6 +40,7 @@ typedef struct cak_plan_info {
 } cak_plan_info;
 cak_plan_info cak_program_info(const cak_program *p);
 char *cak_program_text(cak_arena *a, const cak_program *p); /* table: step, value, node, bytes, offset, life */
+extern const char cak_program_legend[];                     /* what such texts mean, in lines that begin with '#' */
 /* Operations that a run executes, as the nodes count them, with so many ordinary and special samples in the batch. A program that is not
 ** sliced does not tell samples apart. */
 double cak_program_work(const cak_program *p, int64_t ordinary, int64_t special);

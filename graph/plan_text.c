@@ -4,6 +4,24 @@
 #include "graph/plan.h"
 #include "graph/text.h"
 
+const char cak_program_legend[] =
+    "# The program of a phase: a row for each value, in the order in which they are computed.\n"
+    "#   step        rows of the same step share one pass over memory (they are fused)\n"
+    "#   value, node the number in `cak graph --show after`, and what computes it\n"
+    "#   bytes       memory of the value; '-': it never lies in memory as a whole, its step hands it on in small blocks\n"
+    "#   offset      place in the slab, the one piece of memory of all values; it is shared by values that do not live at a "
+    "time\n"
+    "#   first-last  the steps from which and until which the value lives\n"
+    "#   shape       a slice has a few samples, the batch has all\n"
+    "# A round is a pass over the batch, slice by slice; its rows stand below 'for each slice', their steps count from 0. It "
+    "leaves, 'for\n"
+    "# the batch', sums over the samples (folds) and values stored for all samples; the next round, or the steps after it, read "
+    "them.\n"
+    "# Special samples obey facts (control 0, target equal to input) under which algebra found a cheaper way to the same sums.\n"
+    "# Kernels: steps that run. Mixed: values that mix samples in another way than a sum. Live peak: bytes alive at the worst "
+    "step, below\n"
+    "# which no slab can be. Scratch: working memory of kernels. Parameters and inputs have no row: they lie outside the slab.\n";
+
 static void add_value(cak_text_builder *b, const cak_program *p, const cak_timetable *s, int id, int step, int64_t rows)
 {
     cak_ref r = { id };

@@ -1,8 +1,10 @@
-/* Text that grows in an arena. */
+/* Text that grows in an arena; digests of texts. */
 #include "graph/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
 
 #include "graph/diag.h"
 
@@ -21,3 +23,10 @@ void cak_text_add(cak_text_builder *b, const char *fmt, ...)
 }
 
 char *cak_text_done(cak_text_builder *b) { return b->text ? b->text : cak_arena_text(b->a, ""); }
+
+void cak_text_digest(const char *text, char hex[33])
+{
+    XXH128_canonical_t bytes;
+    XXH128_canonicalFromHash(&bytes, XXH3_128bits(text, strlen(text)));
+    for (int i = 0; i < 16; i++) snprintf(hex + 2 * i, 3, "%02x", bytes.digest[i]);
+}

@@ -109,6 +109,10 @@ grep -qF "losses\` is empty" "$work/err" || fail "empty losses"
 errors 1 "$cak" check configs/tiny/synth.yaml 'hp.lr=${zebra}'
 errors 2 "$cak" check configs/tiny/synth.yaml 'train.phases.critic.loss=${zebra}' 'graph.recon.type=${zebra}'
 expect 0 "ok" "$cak" check configs/tiny/synth.yaml
+number='[0-9]+\.[0-9]'
+for line in 'critic: 5 x a batch, moves 1639' 'generator: 1 x a batch, moves 11'; do
+    grep -qxE "phase $line parameters; $number MiB for activations \($number without planning\)" "$work/out" || fail "no line 'phase $line ...'"
+done
 errors 2 "$cak" check configs/tiny/synth.yaml 'modules.detector=${zebra}' data.batch.batch=x
 expect 3 "" "$cak" config configs/tiny/synth.yaml hp.lrr=1
 [ -s "$work/out" ] && fail "a configuration with mistakes is printed"

@@ -39,6 +39,12 @@ for off in slices fusion layout algebra; do
     graph --show before "+engine.$off=false" >"$work/without"
     cmp -s "$work/with" "$work/without" || fail "$off: the graph before the passes changes"
 done
+graph --show program >"$work/program"
+sed '/^[^#]/,$d' "$work/program" >"$work/legend"
+for text in step offset first-last "'-'" slab folds round "Special samples" Mixed; do
+    grep -qF -- "$text" "$work/legend" || fail "the legend of a program does not explain $text"
+done
+graph --show after | grep -q '^#' && fail "a legend of a program where none is shown"
 expect 0 "for each slice of special samples" "$cak" graph $config --show program
 expect 0 "wino_forward" "$cak" graph $config "$wide" --show after
 graph --show before >"$work/before"
@@ -48,7 +54,7 @@ graph --show before --phase generator >"$work/before"
 grep -q "^out g_loss = " "$work/before" || fail "the results have no names before the passes"
 grep -q "generator.scale" "$work/before" || fail "a phase lacks its parameters before the passes"
 grep -q " = draw" "$work/before" && fail "a phase shows what another one needs"
-graph --reference >"$work/reference"
+graph --reference | grep -v '^#' >"$work/reference"
 grep -qE "wino|for each slice" "$work/reference" && fail "the reference is rewritten or sliced"
 { graph --show after; echo; graph --show program; } >"$work/parts"
 graph >"$work/whole"
