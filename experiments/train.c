@@ -47,6 +47,7 @@ typedef struct trainer {
     cak_record rec;
     cak_ckpt_state state;
     uint64_t epoch, batch, step; /* position: the next batch to train; all in the checkpoint */
+    uint64_t saved;              /* step of the newest checkpoint; CAK_CKPT_NONE: none was written yet */
     uint64_t runs_per_batch;     /* phase steps in a batch: numbers the random draws */
     double started, spent;       /* wall clock */
     cak_run_diverged diverged;
@@ -251,6 +252,7 @@ static bool save_checkpoint(trainer *t)
     t->rec.count = cak_metrics_counted(t->metrics);
     cak_tensorboard_flush(t->tensorboard); /* what comes before the checkpoint is not written again */
     if (!cak_metrics_sync(t->d, t->metrics) || !cak_ckpt_save(t->d, t->run->dir, t->step, &t->state)) return false;
+    t->saved = t->step;
     cak_log_print(t->log, "checkpoint at step %llu", (unsigned long long)t->step);
     return cak_ckpt_prune(t->d, t->run->dir, (int)t->x->train.keep, CAK_CKPT_NONE);
 }
@@ -376,7 +378,7 @@ static int close_run(trainer *t, outcome how)
 {
     cak_run_end end = { CAK_RUN_FINISHED, CAK_EXIT_OK, NULL };
     bool diverged = t->diverged.phase != NULL;
-    if (how != BROKEN && !save_checkpoint(t)) how = BROKEN;
+    if (how != BROKEN && t->saved != t->step && !save_checkpoint(t)) how = BROKEN;
     if (how == STOPPED) end = (cak_run_end){ CAK_RUN_INTERRUPTED, CAK_EXIT_STOPPED, NULL };
     if (how == BROKEN)
         end = (cak_run_end){ diverged ? CAK_RUN_DIVERGED : CAK_RUN_FAILED, cak_diag_exit(t->d), diverged ? &t->diverged : NULL };
@@ -405,7 +407,9 @@ static int leave_run(trainer *t, const cak_train_options *o)
 
 int cak_train(cak_experiment *x, const cak_batches *data, real *const *port, cak_run *run, const cak_train_options *o)
 {
-    trainer t = { .x = x, .d = x->diag, .data = data, .port = port, .run = run, .started = cak_seconds() };
+    trainer t = {
+        .x = x, .d = x->diag, .data = data, .port = port, .run = run, .saved = CAK_CKPT_NONE, .started = cak_seconds()
+    };
     for (int i = 0; i < x->n_phases; i++) t.runs_per_batch += (uint64_t)x->phase[i].repeat;
     t.grad = cak_arena_alloc(x->arena, ((size_t)x->n_params + 1) * sizeof *t.grad);
     cak_record_open(&t.rec, x);

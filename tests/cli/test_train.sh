@@ -11,9 +11,17 @@ done
 grep -q '"state": "finished"' "$work/a/run.json" || fail "state is not finished"
 grep -q '"nonfinite"' "$work/a/metrics.jsonl" && fail "a metric is not finite"
 
+# every checkpoint is written once, also when the end is a periodic one; the graph has its digest
+checkpoints() { grep -o 'checkpoint at step [0-9]*' "$work/$1/log.txt"; }
+[ "$(checkpoints a | wc -l)" -eq 4 ] || { fail "not four checkpoints: at the beginning and after each of three epochs"; checkpoints a; }
+same "$(checkpoints a)" "$(checkpoints a | sort -u -t' ' -k4n)" "a checkpoint is written twice"
+grep -qE '"graph_hash": "[0-9a-f]{32}"' "$work/a/run.json" || fail "no graph_hash"
+head -1 "$work/a/plan.txt" | grep -q '^# ' || fail "plan.txt does not explain itself"
+
 # the resolved configuration reproduces the run; so do other thread counts
 for n in 1 3; do
     "$cak" train "$work/a/config.yaml" --progress none --threads $n --run-dir "$work/t$n" >/dev/null 2>"$work/err" || { fail "train with $n threads"; cat "$work/err"; }
+    same "$(grep graph_hash "$work/a/run.json")" "$(grep graph_hash "$work/t$n/run.json")" "graph_hash differs with $n threads"
     same "$(values "$work/a")" "$(values "$work/t$n")" "metrics differ with $n threads"
     cmp -s "$work/a"/ckpt/*"$(ls "$work/a/ckpt" | tail -1)" "$work/t$n/ckpt/$(ls "$work/t$n/ckpt" | tail -1)" || fail "checkpoints differ with $n threads"
 done
@@ -80,6 +88,8 @@ expect 3 "'temperature' is recorded twice" "$cak" check $config '+metrics.temper
 expect 3 "a node cannot be called 'batch'" "$cak" check $config '+graph.batch={type: exp, inputs: [w]}'
 expect 3 "'step' is a field of the log itself" "$cak" check $config '+metrics.step=generator.scale'
 expect 75 "" "$cak" train $config --progress none --run-dir "$work/share" train.phases.generator.loss=c_loss 'train.phases.generator.update=[critic]' --stop-after 2
+same "$(grep graph_hash "$work/d/run.json")" "$(grep graph_hash "$work/a/run.json")" "graph_hash depends on more than the graph"
+grep -q "$(grep graph_hash "$work/a/run.json")" "$work/share/run.json" && fail "another graph has the same graph_hash"
 grep -q '"generator.c_loss"' "$work/share/metrics.jsonl" || fail "a shared loss does not carry the phase"
 expect 0 "" "$cak" resume "$work/share" --progress none
 expect 0 "no phase updates the parameter 'generator.scale'" "$cak" check $config train.phases.generator.loss=c_loss 'train.phases.generator.update=[critic]'
