@@ -7,15 +7,29 @@
 #include "experiments/command.h"
 #include "experiments/run_list.h"
 #include "experiments/visible.h"
+#include "graph/text.h"
 
-/* A value of run.json as one line: texts bare, everything else as JSON. */
+static const char *object_text(cak_arena *a, const json_t *object);
+
+/* A value of run.json in one line: texts bare, an object as "fftw 3.3.10, gsl 2.7", everything else as JSON. */
 static const char *value_text(cak_arena *a, const json_t *v)
 {
     if (json_is_string(v)) return cak_visible(a, json_string_value(v));
+    if (json_is_object(v)) return object_text(a, v);
     const size_t flags = JSON_ENCODE_ANY | JSON_REAL_PRECISION(15), n = json_dumpb(v, NULL, 0, flags);
     char *text = cak_arena_alloc(a, n + 1);
     json_dumpb(v, text, n, flags);
     return text;
+}
+
+static const char *object_text(cak_arena *a, const json_t *object)
+{
+    cak_text_builder b = { .a = a };
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)object, key, v)
+        cak_text_add(&b, "%s%s %s", b.n ? ", " : "", cak_visible(a, key), value_text(a, v));
+    return cak_text_done(&b);
 }
 
 static void print_value(cak_arena *a, const char *name, const json_t *v)
@@ -23,22 +37,13 @@ static void print_value(cak_arena *a, const char *name, const json_t *v)
     if (v && !json_is_null(v)) printf("%-14s %s\n", cak_visible(a, name), value_text(a, v));
 }
 
-/* All fields; objects one level deep, so that "host.cpu" has its own line. */
-static void print_fields(cak_arena *a, json_t *doc)
+/* Objects one level deep, so that "host.cpu" has its own line. */
+static void print_field(cak_arena *a, const char *key, json_t *v)
 {
-    static const char *const elsewhere[] = {
-        "history", "argv", "metrics", "size", "streams", NULL
-    }; /* printed in their own way */
-    const char *key, *inner;
-    json_t *v, *w;
-    json_object_foreach(doc, key, v)
-    {
-        bool skip = false;
-        for (int i = 0; elsewhere[i]; i++) skip = skip || strcmp(elsewhere[i], key) == 0;
-        if (skip) continue;
-        if (!json_is_object(v)) print_value(a, key, v);
-        else json_object_foreach(v, inner, w) print_value(a, cak_arena_print(a, "%s.%s", key, inner), w);
-    }
+    const char *inner;
+    json_t *w;
+    if (!json_is_object(v)) print_value(a, key, v);
+    else json_object_foreach(v, inner, w) print_value(a, cak_arena_print(a, "%s.%s", key, inner), w);
 }
 
 static void print_words(cak_arena *a, const char *name, json_t *list)
@@ -48,6 +53,33 @@ static void print_words(cak_arena *a, const char *name, json_t *list)
     printf("%-14s", name);
     json_array_foreach(list, i, word) printf(" %s", value_text(a, word));
     puts("");
+}
+
+static const char *const outcome[] = { "dir", "state", "epoch", "step", "exit_code", "diverged", NULL };
+
+static void print_outcome(cak_arena *a, json_t *doc)
+{
+    for (int i = 0; outcome[i]; i++) print_field(a, outcome[i], json_object_get(doc, outcome[i]));
+}
+
+static bool is_among(const char *const *list, const char *key)
+{
+    while (*list && strcmp(*list, key) != 0) list++;
+    return *list != NULL;
+}
+
+/* What the run was made from and with. */
+static void print_provenance(cak_arena *a, json_t *doc)
+{
+    static const char *const elsewhere[] = {
+        "history", "argv", "metrics", "size", "streams", NULL
+    }; /* printed in their own way */
+    const char *key;
+    json_t *v;
+    puts("\nprovenance");
+    json_object_foreach(doc, key, v) if (!is_among(outcome, key) && !is_among(elsewhere, key)) print_field(a, key, v);
+    print_value(a, "streams.batches", json_object_get(json_object_get(doc, "streams"), "batches"));
+    print_words(a, "argv", json_object_get(doc, "argv"));
 }
 
 static void print_history(cak_arena *a, json_t *history)
@@ -77,11 +109,10 @@ static void print_files(cak_arena *a, cak_diag *d, const cak_run_info *r)
 
 static void print_run(cak_arena *a, cak_diag *d, const cak_run_info *r, json_t *doc)
 {
-    print_fields(a, doc);
-    print_value(a, "streams.batches", json_object_get(json_object_get(doc, "streams"), "batches"));
-    print_words(a, "argv", json_object_get(doc, "argv"));
-    print_history(a, json_object_get(doc, "history"));
+    print_outcome(a, doc);
     print_metrics(a, r->last);
+    print_provenance(a, doc);
+    print_history(a, json_object_get(doc, "history"));
     print_files(a, d, r);
 }
 
@@ -101,11 +132,11 @@ int cak_cmd_show(int argc, char **argv)
     const char *json = NULL;
     int code = CAK_EXIT_OK;
     const cak_option options[] = { { "json", NULL, "print JSON", &json }, { 0 } };
-    int n = cak_options(
-        argc, argv, options, "RUN",
-        "Show one run: state and its history, provenance, completed epochs and steps, metrics of the last epoch, files.\n"
-        "RUN is its directory, or its id when it lies below ./runs.",
-        &code);
+    int n =
+        cak_options(argc, argv, options, "RUN",
+                    "Show one run: state, completed epochs and steps, metrics of the last epoch, provenance, history, files.\n"
+                    "RUN is its directory, or its id when it lies below ./runs.",
+                    &code);
     if (n < 0) return code;
     if (n != 1) return cak_usage(argv[0], "one run is needed: a run directory or an id");
     cak_diag *d = cak_diag_open();

@@ -73,6 +73,16 @@ static void has(const char *text, const char *part)
     ck_assert_msg(strstr(text, part) != NULL, "'%.1500s' lacks '%s'", text, part);
 }
 
+/* Each part comes after the one before it. */
+static void in_order(const char *text, const char *const *part)
+{
+    for (; *part; part++) {
+        const char *at = strstr(text, *part);
+        ck_assert_msg(at != NULL, "'%s' is missing or comes too early", *part);
+        text = at + 1;
+    }
+}
+
 static void write_text(const char *name, const char *text)
 {
     const char *path = in(name);
@@ -87,6 +97,7 @@ static void make_runs(void)
     static const char doc[] =
         "{\"schema\":1,\"id\":\"i-%s\",\"name\":\"n\",\"state\":\"%s\",\"seed\":7,\"argv\":[\"cak\",\"train\"],"
         "\"time\":{\"created\":\"2026-11-24T01:15:02Z\"},\"host\":{\"cpu\":\"fast\\u001b[2J\"},\"parent\":null,"
+        "\"program\":{\"version\":\"1\",\"libs\":{\"fftw\":\"3.3\",\"gsl\":\"2.7\\u0007\"}},"
         "\"history\":[[\"created\",\"2026-11-24T01:15:02Z\"]]}";
     write_text("a/run.json", cak_arena_print(a, doc, "a", "finished"));
     write_text("a/metrics.jsonl", "{\"t\":\"step\",\"step\":49,\"epoch\":1}\n"
@@ -181,9 +192,12 @@ START_TEST(show_a_run)
     begin();
     make_runs();
     ck_assert_int_eq(call(cak_cmd_show, "show", in("a"), NULL), CAK_EXIT_OK);
-    has(out, "state          finished\n");
-    has(out, "epoch          2\n");
-    has(out, "step           50\n");
+    const char *head =
+        cak_arena_print(a, "dir            %s\nstate          finished\nepoch          2\nstep           50\n", in("a"));
+    ck_assert_msg(strncmp(out, head, strlen(head)) == 0, "%s", out);
+    has(out, "program.libs   fftw 3.3, gsl 2.7\\x07\n");
+    in_order(out,
+             (const char *const[]){ "step  ", "last epoch", "g_loss", "provenance", "host.cpu", "history", "files (", NULL });
     ck_assert_ptr_null(strstr(out, "  step "));
     has(out, "host.cpu       fast\\x1b[2J\n");
     has(out, "argv           cak train\n");
