@@ -84,20 +84,19 @@ static void add_pairing(cak_text_builder *b, const cak_comparison *c)
     static const char *const answer[] = {
         [CAK_STREAMS_UNKNOWN] = "not recorded", [CAK_STREAMS_SAME] = "yes", [CAK_STREAMS_DIFFER] = "no"
     };
-    int low = 0, high = 0, paired = 0;
+    int low = 0, high = 0;
+    if (!c->n_paired) return;
     for (int i = 0; i < c->n_contrasts; i++) {
         const cak_contrast *t = &c->contrast[i];
         if (!t->paired) continue;
-        if (!paired || t->pairs < low) low = t->pairs;
-        if (!paired || t->pairs > high) high = t->pairs;
-        paired++;
+        if (!low || t->pairs < low) low = t->pairs;
+        if (t->pairs > high) high = t->pairs;
     }
-    if (!paired) return;
     cak_text_add(b, "paired by %s: ", list_of(b->a, c->pair));
     if (low == high) cak_text_add(b, "%d pair%s", low, low == 1 ? "" : "s");
     else cak_text_add(b, "%d to %d pairs", low, high);
-    if (paired == c->n_contrasts) cak_text_add(b, " in each of %d arms", c->n_arms);
-    else cak_text_add(b, " in %d of %d tests", paired, c->n_contrasts);
+    if (c->n_paired == c->n_contrasts) cak_text_add(b, " in each of %d arms", c->n_arms);
+    else cak_text_add(b, " in %d of %d tests", c->n_paired, c->n_contrasts);
     cak_text_add(b, ", data order identical: %s, initial values identical: %s", answer[c->batches], answer[c->inits]);
     if (c->init_differs) cak_text_add(b, " (%s)", c->init_differs);
     cak_text_add(b, "\n");

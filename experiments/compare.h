@@ -73,9 +73,9 @@ typedef struct cak_comparison {
     cak_arm *arm;
     int n_arms;
     cak_contrast *contrast;
-    int n_contrasts, baseline;       /* baseline -1: all pairs */
-    cak_streams_same batches, inits; /* over all pairs */
-    const char *init_differs;        /* parameters whose initial values differ within a pair; NULL: none */
+    int n_contrasts, n_paired, baseline; /* baseline -1: all pairs */
+    cak_streams_same batches, inits;     /* over all paired runs */
+    const char *init_differs;            /* parameters whose initial values differ within a pair; NULL: none */
 } cak_comparison;
 
 /* NULL after an error. The set keeps what the result refers to. */

@@ -193,7 +193,16 @@ static cak_contrast_test test_paired(const cak_comparison *c, const matching *m,
     return (cak_contrast_test){ cak_wilcoxon_conditional(a, b, n), (double)NAN, n ? better / n : (double)NAN };
 }
 
-static void contrast(cak_comparison *c, cak_contrast *t, const char *const *id, bool first)
+/* What is said of all arms that are paired. */
+static void add_streams(cak_comparison *c, const matching *m, const stream_report *r)
+{
+    combine(&c->batches, r->batches, c->n_paired == 0);
+    combine(&c->inits, r->inits, c->n_paired == 0);
+    for (int i = 0; r->differs && i < m->n; i++) compare_inits(c, &m->pair[i], &c->init_differs);
+    c->n_paired++;
+}
+
+static void contrast(cak_comparison *c, cak_contrast *t, const char *const *id)
 {
     const matching m = match(c, &c->arm[t->a], &c->arm[t->b], id);
     const stream_report r = compare_streams(c, &m);
@@ -203,9 +212,7 @@ static void contrast(cak_comparison *c, cak_contrast *t, const char *const *id, 
                                      r.differs ? ", and so do the initial values of " : "", r.differs ? r.differs : "");
     t->paired = !t->why_not;
     t->pairs = m.n;
-    combine(&c->batches, r.batches, first);
-    combine(&c->inits, r.inits, first);
-    for (int i = 0; r.differs && i < m.n; i++) compare_inits(c, &m.pair[i], &c->init_differs);
+    if (t->paired) add_streams(c, &m, &r);
     test_divergence(c, t, &m);
     test_times(c, t);
     t->metric = cak_arena_alloc(c->set->arena, ((size_t)c->n_metrics + 1) * sizeof *t->metric);
@@ -233,7 +240,7 @@ static void adjust(cak_comparison *c)
 void cak_compare_contrasts(cak_comparison *c)
 {
     const char *const *id = pair_ids(c);
-    for (int i = 0; i < c->n_contrasts; i++) contrast(c, &c->contrast[i], id, i == 0);
+    for (int i = 0; i < c->n_contrasts; i++) contrast(c, &c->contrast[i], id);
     adjust(c);
 }
 

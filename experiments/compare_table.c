@@ -175,6 +175,7 @@ static void test_columns(columns *t, const cak_comparison *c)
         { .key = "arms", .leads = true },
         { .key = "differ", .head = "differ in", .leads = true },
         { .key = "pairs", .right = true },
+        { .key = "unpaired_because", .data = true },
         { .key = "complete_pairs", .right = true, .data = true },
         { .key = "diverged", .head = "diverged p", .part = divergence, .right = true },
         { .key = "t_div", .head = "t_div p", .part = time, .right = true },
@@ -217,6 +218,7 @@ static void test_row(cak_table *t, cak_arena *a, const cak_comparison *c, const 
     cak_table_text(t, k++, cak_arena_print(a, "%s vs %s", c->arm[x->a].name, c->arm[x->b].name));
     cak_table_text(t, k++, difference(a, c, x));
     cak_table_number(t, k++, x->paired ? x->pairs : (double)NAN, x->paired ? NULL : "unpaired");
+    cak_table_text(t, k++, x->why_not);
     cak_table_number(t, k++, x->paired ? x->complete : (double)NAN, NULL);
     const double unknown = (double)NAN;
     const double diverged[] = { x->paired ? x->only_a : unknown, x->paired ? x->only_b : unknown, x->diverged.test.statistic,

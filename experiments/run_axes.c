@@ -88,7 +88,7 @@ typedef struct search {
     cak_axes *x;
     cak_names except;
     classes *of; /* by key */
-    classes all; /* by all overridden keys that make arms together */
+    classes all; /* by all levers that make arms together */
 } search;
 
 static bool never_shown(const char *key)
@@ -136,93 +136,48 @@ static const char *excepted_cause(const search *f, int key)
     return NULL;
 }
 
-/* ---- overrides that a run lacks ---- */
-
-/* Equal configurations but for what makes no arms: what one was told holds for the other. */
-static bool are_replicates(const search *f, int run, int other)
-{
-    for (int k = 0; k < f->s->n_keys; k++) {
-        const char *name = f->s->key[k].name;
-        if (!f->s->key[k].config || f->of[k].n < 2 || never_shown(name) || cak_names_have(f->except, name)) continue;
-        if (f->of[k].of[run] != f->of[k].of[other] && !is_statistic(f->s, k) && !excepted_cause(f, k)) return false;
-    }
-    return true;
-}
-
-/* A key of the configuration that has the override's value wherever the override is given; -1: there is none. */
-static int copy_of(const search *f, int key)
-{
-    for (int c = 0; c < f->s->n_keys; c++) {
-        if (!f->s->key[c].config || f->of[c].n < 2 || cak_names_have(f->except, f->s->key[c].name)) continue;
-        bool same = true;
-        for (int i = 0; i < f->s->n && same; i++) {
-            cak_setting v = cak_run_set_at(f->s, i, key);
-            same = !v.text || !f->s->run[i].configured || cak_setting_same(v, cak_run_set_at(f->s, i, c));
-        }
-        if (same) return c;
-    }
-    return -1;
-}
-
-static const char *value_of_replicate(const search *f, int run, int key)
-{
-    for (int i = 0; i < f->s->n; i++) {
-        const char *text = cak_run_set_at(f->s, i, key).text;
-        if (text && f->s->run[i].configured && are_replicates(f, run, i)) return text;
-    }
-    return NULL;
-}
-
-static void fill_in(search *f, int key)
-{
-    const int copy = copy_of(f, key);
-    for (int i = 0; i < f->s->n; i++) {
-        cak_member *r = &f->s->run[i];
-        if (!r->configured || cak_run_set_at(f->s, i, key).text) continue;
-        const char *text = copy >= 0 ? cak_run_set_at(f->s, i, copy).text : value_of_replicate(f, i, key);
-        if (text) cak_run_set_put(f->s, r, f->s->key[key].name, text, true);
-    }
-    f->of[key] = classes_of(f->s, key);
-}
-
 /* ---- sorting keys into shown, same and folded ---- */
 
-/* Overrides make arms in the order in which they were given. */
-static void show_overrides(search *f)
+/* What is there to be changed; other keys may follow from it. */
+static bool is_lever(const cak_set_key *k) { return k->overridden || k->source; }
+
+/* Overrides make arms in the order in which they were given, other levers after them. */
+static void show_levers(search *f)
 {
     const cak_run_set *s = f->s;
-    for (int rank = 1; rank <= s->n_overridden; rank++)
+    for (int rank = 1; rank <= s->n_overridden + 1; rank++)
         for (int k = 0; k < s->n_keys; k++) {
-            if (s->key[k].overridden != rank || f->of[k].n < 2 || never_shown(s->key[k].name)) continue;
-            if (cak_names_have(f->except, s->key[k].name)) continue;
+            const int own = s->key[k].overridden ? s->key[k].overridden : s->n_overridden + 1;
+            if (!is_lever(&s->key[k]) || own != rank || f->of[k].n < 2) continue;
+            if (never_shown(s->key[k].name) || cak_names_have(f->except, s->key[k].name)) continue;
             f->all = both(s, f->all, f->of[k]);
             add_shown(f, k);
         }
 }
 
-/* The name of the override that a key follows from, the same value first; NULL: none. */
-static const char *single_cause(const search *f, int key, int n_overrides)
+/* The name of the lever that a key follows from, the same value first; NULL: none. */
+static const char *single_cause(const search *f, int key, int n_levers)
 {
     for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < n_overrides; i++) {
+        for (int i = 0; i < n_levers; i++) {
             int by = f->x->shown[i];
             if (pass == 0 ? same_in_all(f->s, key, by) : explains(f->s, f->of[by], f->of[key])) return f->s->key[by].name;
         }
     return NULL;
 }
 
-static const char *all_overrides(const search *f, int n_overrides)
+static const char *all_levers(const search *f, int n_levers)
 {
     cak_text_builder b = { .a = f->s->arena };
-    for (int i = 0; i < n_overrides; i++) cak_text_add(&b, "%s%s", i ? ", " : "", f->s->key[f->x->shown[i]].name);
+    for (int i = 0; i < n_levers; i++) cak_text_add(&b, "%s%s", i ? ", " : "", f->s->key[f->x->shown[i]].name);
     return cak_text_done(&b);
 }
 
-static void sort_key(search *f, int key, int n_overrides)
+static void sort_key(search *f, int key, int n_levers)
 {
-    const char *cause = single_cause(f, key, n_overrides);
+    const char *cause = single_cause(f, key, n_levers);
     if (!cause) cause = excepted_cause(f, key);
-    if (!cause && n_overrides && explains(f->s, f->all, f->of[key])) cause = all_overrides(f, n_overrides);
+    if (!cause && n_levers && explains(f->s, f->all, f->of[key])) cause = all_levers(f, n_levers);
     if (cause) fold(f, key, cause);
     else add_shown(f, key);
 }
@@ -241,28 +196,28 @@ static classes by_all(const search *f)
 }
 
 /* Statistics come last: they follow from any of the other keys, or make arms when they differ without a reason. */
-static void sort_statistics(search *f, int n_overrides)
+static void sort_statistics(search *f, int n_levers)
 {
     const classes all = by_all(f);
     for (int k = 0; k < f->s->n_keys; k++) {
-        if (f->of[k].n < 2 || f->s->key[k].overridden || !is_statistic(f->s, k)) continue;
+        if (f->of[k].n < 2 || is_lever(&f->s->key[k]) || !is_statistic(f->s, k)) continue;
         if (follows(f->s, f->of[k], all)) fold(f, k, "the corpus");
-        else sort_key(f, k, n_overrides);
+        else sort_key(f, k, n_levers);
     }
 }
 
 static void sort_keys(search *f)
 {
     const cak_run_set *s = f->s;
-    show_overrides(f);
-    const int n_overrides = f->x->n_shown;
+    show_levers(f);
+    const int n_levers = f->x->n_shown;
     for (int k = 0; k < s->n_keys; k++) {
         const char *name = s->key[k].name;
         if (never_shown(name) || cak_names_have(f->except, name)) continue;
         if (f->of[k].n < 2) f->x->same[f->x->n_same++] = k;
-        else if (!s->key[k].overridden && !is_statistic(s, k)) sort_key(f, k, n_overrides);
+        else if (!is_lever(&s->key[k]) && !is_statistic(s, k)) sort_key(f, k, n_levers);
     }
-    sort_statistics(f, n_overrides);
+    sort_statistics(f, n_levers);
 }
 
 /* ---- short names ---- */
@@ -293,8 +248,6 @@ cak_axes *cak_axes_find(cak_run_set *s, cak_names except)
     x->folded = cak_arena_alloc(a, n * sizeof *x->folded);
     search f = { .s = s, .x = x, .except = except, .of = cak_arena_alloc(a, n * sizeof *f.of) };
     for (int k = 0; k < s->n_keys; k++) f.of[k] = classes_of(s, k);
-    for (int k = 0; k < s->n_keys; k++)
-        if (s->key[k].overridden && !s->key[k].config) fill_in(&f, k);
     f.all = (classes){ cak_arena_alloc(a, ((size_t)s->n + 1) * sizeof(int)), 1, s->n }; /* one class */
     sort_keys(&f);
     name_columns(s, x);

@@ -10,7 +10,8 @@ typedef struct cak_folded { /* a key that differs only because others do */
 } cak_folded;
 
 typedef struct cak_axes {
-    int *shown; /* keys that tell the arms apart: overrides as given, then others in the order of the configuration */
+    int *
+        shown; /* keys that tell the arms apart: levers (overrides as given first), then others in the order of the configuration */
     int n_shown;
     const char **head; /* of shown keys: their last segment where that is enough */
     int *same;         /* keys with one value in all runs */
@@ -19,9 +20,9 @@ typedef struct cak_axes {
     int n_folded;
 } cak_axes;
 
-/* `except`: keys whose values do not make arms (seed). A key is folded into an override when that tells the same runs apart, or when several
-** runs of each value agree; into `except` when its value is the same (data.clips.seed: ${seed}) or it is a statistic of the corpus. An
-** override that a run lacks and the configuration does not hold (hp.lr) is filled in where the configuration says what it was. */
+/* `except`: keys whose values do not make arms (seed). Overrides, hp and options of `defaults` are levers; another key is folded into one that
+** tells the same runs apart, or of which several runs with each value agree; and into `except` when its value is the same (data.clips.seed:
+** ${seed}). Statistics of the corpus are folded whenever they follow from all the rest. */
 cak_axes *cak_axes_find(cak_run_set *s, cak_names except);
 
 typedef struct cak_arms {

@@ -53,11 +53,17 @@ static void put(cak_run_set *s, cak_member *r, int key, const char *value)
     r->value[key] = cak_setting_of(cak_arena_text(s->arena, value));
 }
 
-void cak_run_set_put(cak_run_set *s, cak_member *r, const char *key, const char *value, bool overridden)
+cak_set_key *cak_run_set_put(cak_run_set *s, cak_member *r, const char *key, const char *value)
 {
     int k = add_key(s, key, 0);
     put(s, r, k, value);
-    if (overridden && !s->key[k].overridden) s->key[k].overridden = ++s->n_overridden;
+    return &s->key[k];
+}
+
+void cak_run_set_override(cak_run_set *s, cak_member *r, const char *key, const char *value)
+{
+    cak_set_key *k = cak_run_set_put(s, r, key, value);
+    if (!k->overridden) k->overridden = ++s->n_overridden;
 }
 
 cak_setting cak_run_set_at(const cak_run_set *s, int run, int key)
@@ -157,7 +163,7 @@ static void take_override(cak_run_set *s, cak_member *r, const char *text)
     text += strspn(text, "+");
     const char *key = cak_arena_print(s->arena, "%.*s", (int)(equals - text), text);
     if (mark_overridden(s, r, key)) return;
-    cak_run_set_put(s, r, key, without_quotes(s->arena, equals + 1), true);
+    cak_run_set_override(s, r, key, without_quotes(s->arena, equals + 1));
 }
 
 bool cak_run_set_describe(cak_run_set *s, cak_diag *d, cak_member *r)
@@ -167,6 +173,7 @@ bool cak_run_set_describe(cak_run_set *s, cak_diag *d, cak_member *r)
         const cak_yaml *root = cak_yaml_load(s->arena, d, path);
         if (!root) return false;
         cak_run_set_flatten(s, r, root);
+        cak_run_set_sources(s, r);
     }
     for (int i = 0; i < r->info->n_overrides; i++) take_override(s, r, r->info->overrides[i]);
     return true;

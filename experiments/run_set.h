@@ -1,7 +1,7 @@
 /* Many runs and the values that describe them: configuration, overrides, state, metrics of the last epoch.
 **
-** Values of a run by key: the flattened config.yaml ("train.phases.critic.optimizer.lr"; lists are one value), and the overrides whose keys
-** the resolved file does not hold any more (hp.lr, model). A point of a sweep that failed before it had a run directory is a member, too. */
+** Values of a run by key: the flattened config.yaml ("train.phases.critic.optimizer.lr"; lists are one value), and what the resolved file does
+** not hold any more (hp.lr, model), from overrides and sources. A point of a sweep that failed before it had a run directory is a member, too. */
 #ifndef EXPERIMENTS_RUN_SET_H
 #define EXPERIMENTS_RUN_SET_H
 
@@ -39,6 +39,7 @@ typedef struct cak_member {
 typedef struct cak_set_key {
     const char *name;
     bool config;    /* a value of a resolved configuration */
+    bool source;    /* of the sources alone: hp, options of `defaults` */
     int overridden; /* 0: by no run; else its place among the keys that are, from 1 */
 } cak_set_key;
 
@@ -90,10 +91,12 @@ const char *cak_metric_text(cak_arena *a, double v);             /* "0.25", "nan
 /* ---- for those who add members ---- */
 
 cak_member *cak_run_set_append(cak_run_set *s, const char *label, const cak_run_info *info);
-void cak_run_set_put(cak_run_set *s, cak_member *r, const char *key, const char *value, bool overridden);
+cak_set_key *cak_run_set_put(cak_run_set *s, cak_member *r, const char *key, const char *value);
+void cak_run_set_override(cak_run_set *s, cak_member *r, const char *key, const char *value);
 struct cak_yaml;
 void cak_run_set_flatten(cak_run_set *s, cak_member *r, const struct cak_yaml *root); /* values of a configuration */
-/* Values of config.yaml and overrides.txt of the run. False: config.yaml is there and cannot be read. */
+void cak_run_set_sources(cak_run_set *s, cak_member *r); /* run_set_source.c: hp and options of `defaults` from config.src */
+/* Values of config.yaml, config.src and overrides.txt of the run. False: config.yaml is there and cannot be read. */
 bool cak_run_set_describe(cak_run_set *s, cak_diag *d, cak_member *r);
 
 /* ---- sweeps (run_set_sweep.c) ---- */

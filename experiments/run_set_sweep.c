@@ -76,7 +76,7 @@ static void add_point(cak_run_set *s, int number, int point, cak_point_state sta
         if (strcmp(s->run[i].label, label) == 0) return;
     cak_member *r = cak_run_set_append(s, label, NULL);
     set_state(r, number, state);
-    for (int k = 0; k < sweep->n_keys; k++) cak_run_set_put(s, r, sweep->key[k], p->value[k], true);
+    for (int k = 0; k < sweep->n_keys; k++) cak_run_set_override(s, r, sweep->key[k], p->value[k]);
 }
 
 bool cak_run_set_add_sweep(cak_run_set *s, cak_diag *d, const char *dir)

@@ -110,19 +110,32 @@ START_TEST(consequences_are_folded)
 }
 END_TEST
 
+static void source(const char *name, const char *text) { write_file(a, d, in(name), text); }
+
 /* A value that came from the file in one run and from the command line in another is one value. */
-START_TEST(lacking_overrides_are_filled_in)
+START_TEST(what_runs_lack_comes_from_their_sources)
 {
     begin();
     make((made_run){ .dir = "a", .seed = 0, .lr = "1e-4" });
     make((made_run){ .dir = "b", .seed = 1, .lr = "0.0001", .over = OVER("hp.lr=0.0001") });
-    make((made_run){ .dir = "c", .seed = 0, .lr = "1e-3", .over = OVER("hp.lr=1e-3") });
-    make((made_run){ .dir = "d", .seed = 1, .lr = "1e-3", .over = OVER("hp.lr=1e-3", "~tags") });
+    make((made_run){ .dir = "c", .seed = 0, .lr = "1e-3", .over = OVER("+hp.lr=1e-3") });
+    make((made_run){ .dir = "d", .seed = 1, .lr = "1e-3", .over = OVER("hp.lr='1e-3'", "~tags") });
     make((made_run){ .dir = "e", .seed = 2, .lr = "1e-2" });
-    const cak_comparison *c = compare(NULL);
+    source("a/config.src/00-a.yaml", "defaults: [x, {model: film}, _self_]\nhp: {gp: 1}\n");
+    source("a/config.src/01-x.yaml", "hp: {lr: 1e-4, gp: 2}\n");
+    source("e/config.src/00-e.yaml", "defaults: [{model: film}, _self_]\nhp: {lr: 1e-2, gp: 1}\n");
+    source("e/config.src/01-x.yaml", "hp: {lr: 1e-4, other: \"${hp.lr}\"}\n");
+    const cak_comparison *c = compare(&(cak_compare_options){ .except = cak_names_split(a, "seed,model,hp.gp") });
     ck_assert_int_eq(c->n_arms, 3);
+    ck_assert(is_shown(c, 0, "hp.lr", "lr"));
     ck_assert_int_eq(c->axes->n_shown, 1);
-    ck_assert_str_eq(cak_run_set_at(s, 0, c->axes->shown[0]).text, "1e-4");
+    int k = c->axes->shown[0];
+    ck_assert_str_eq(cak_run_set_at(s, 0, k).text, "1e-4");
+    ck_assert_str_eq(cak_run_set_at(s, 3, k).text, "1e-3");
+    ck_assert_str_eq(cak_run_set_at(s, 4, k).text, "1e-2"); /* the file itself decides */
+    ck_assert_str_eq(cak_run_set_value(s, &s->run[0], "hp.gp").text, "1");
+    ck_assert_str_eq(cak_run_set_value(s, &s->run[4], "model").text, "film");
+    ck_assert_int_eq(cak_run_set_key(s, "hp.other"), -1);
     ck_assert_int_eq(c->arm[0].n, 2);
     ck_assert_int_eq(c->arm[1].n, 2);
     ck_assert_int_eq(c->arm[2].n, 1);
@@ -130,23 +143,41 @@ START_TEST(lacking_overrides_are_filled_in)
 }
 END_TEST
 
-/* An option that stands for many keys: known where the rest of the configuration is the same, not guessed elsewhere. */
-START_TEST(options_are_not_guessed)
+/* Files that contradict each other, none of which decides; files that say nothing. */
+START_TEST(what_sources_do_not_say_is_unknown)
 {
     begin();
-    make((made_run){
-        .dir = "a", .seed = 0, .lr = "1", .over = OVER("model='one'"), .more = "modules: {generator: {type: film}}\n" });
-    make((made_run){
-        .dir = "b", .seed = 1, .lr = "1", .over = OVER("model=two"), .more = "modules: {generator: {type: cak, tau: 0.3}}\n" });
-    make((made_run){ .dir = "c", .seed = 2, .lr = "1", .more = "modules: {generator: {type: cak, tau: 0.3}}\n" });
-    make((made_run){ .dir = "d", .seed = 0, .lr = "1", .more = "modules: {generator: {type: conv, tau: 0.3}}\n" });
+    make((made_run){ .dir = "a", .seed = 0, .lr = "1" });
+    source("a/config.src/00-a.yaml", "defaults: [_self_, x, {model: [film]}]\nhp: {lr: 1, gp: 3}\n");
+    source("a/config.src/01-x.yaml", "hp: {lr: 2, gp: 3, tau: [1]}\n");
+    source("a/config.src/02-y.yaml", "hp: [\n");
+    source("a/config.src/03-z.yaml", "hp: 3\n");
+    make((made_run){ .dir = "b", .seed = 0, .lr = "1" });
+    source("b/config.src/00-a.yaml", "defaults: 3\n");
+    ck_assert(cak_run_set_add(s, d, root));
+    ck_assert_int_eq(s->n, 2);
+    ck_assert_int_eq(cak_run_set_key(s, "hp.lr"), -1);
+    ck_assert_str_eq(cak_run_set_value(s, &s->run[0], "hp.gp").text, "3");
+    ck_assert_int_eq(cak_run_set_key(s, "hp.tau"), -1);
+    ck_assert_int_eq(cak_run_set_key(s, "model"), -1);
+    end();
+}
+END_TEST
+
+/* An edited file tells the arms apart by what was edited, not by what follows from it. */
+START_TEST(edited_constants_are_levers)
+{
+    begin();
+    for (int i = 0; i < 4; i++) {
+        const char *lr = i < 2 ? "1" : "2";
+        make((made_run){ .dir = cak_arena_print(a, "%d", i), .seed = i % 2, .lr = lr, .over = OVER("train.epochs=3") });
+        source(cak_arena_print(a, "%d/config.src/00-a.yaml", i), cak_arena_print(a, "hp: {lr: %s}\n", lr));
+    }
     const cak_comparison *c = compare(NULL);
-    ck_assert_int_eq(c->n_arms, 3);
-    ck_assert(is_shown(c, 0, "model", "model"));
-    int k = c->axes->shown[0];
-    ck_assert_str_eq(cak_run_set_at(s, 0, k).text, "one");
-    ck_assert_str_eq(cak_run_set_at(s, 2, k).text, "two");
-    ck_assert_ptr_null(cak_run_set_at(s, 3, k).text);
+    ck_assert_int_eq(c->n_arms, 2);
+    ck_assert_int_eq(c->axes->n_shown, 1);
+    ck_assert(is_shown(c, 0, "hp.lr", "lr"));
+    ck_assert_str_eq(folded_into(c, "train.phases.critic.optimizer.lr"), "hp.lr");
     end();
 }
 END_TEST
@@ -381,7 +412,8 @@ START_TEST(unpaired_tests)
     const cak_comparison *c = compare(NULL);
     const cak_contrast *ab = &c->contrast[0], *ac = &c->contrast[1], *bc = &c->contrast[2];
     ck_assert(ab->paired && !ac->paired && !bc->paired);
-    ck_assert_int_eq(c->batches, CAK_STREAMS_DIFFER);
+    ck_assert_int_eq(c->batches, CAK_STREAMS_SAME); /* where runs are paired */
+    ck_assert_int_eq(c->n_paired, 1);
     /* 0 of 4 against 2 of 4: tables with the same margins have 0, 1, 2 */
     ck_close(bc->diverged.test.p, (choose(4, 0) * choose(4, 2) + choose(4, 2) * choose(4, 0)) / choose(8, 2), 1e-12);
     /* A is below C everywhere: two of the 70 ways to deal the ranks */
@@ -624,7 +656,7 @@ START_TEST(many_arms_are_tested_against_one)
 }
 END_TEST
 
-SUITE(compare, consequences_are_folded, lacking_overrides_are_filled_in, options_are_not_guessed,
-      an_edit_is_not_folded_into_the_seed, arms, ranks, paired_tests, unpaired_tests, arms_that_do_not_correspond,
-      runs_that_say_nothing, values_of_a_run, points_of_a_sweep, damaged_runs_are_left_out, wrong_options,
-      many_arms_are_tested_against_one)
+SUITE(compare, consequences_are_folded, what_runs_lack_comes_from_their_sources, what_sources_do_not_say_is_unknown,
+      edited_constants_are_levers, an_edit_is_not_folded_into_the_seed, arms, ranks, paired_tests, unpaired_tests,
+      arms_that_do_not_correspond, runs_that_say_nothing, values_of_a_run, points_of_a_sweep, damaged_runs_are_left_out,
+      wrong_options, many_arms_are_tested_against_one)
