@@ -68,7 +68,7 @@ static const char *find_file(cak_arena *a, const char *dir, const char *name)
     static const char *const suffix[] = { ".yaml", ".yml" };
     for (int i = 0; i < 2; i++) {
         const char *path = cak_arena_print(a, "%s%s%s", prefix, name, has_suffix(name, suffix[i]) ? "" : suffix[i]);
-        if (cak_io_exists(path)) return path;
+        if (cak_io_exists(path)) return cak_io_short(a, path);
     }
     return NULL;
 }
@@ -100,11 +100,12 @@ static int list_options(cak_arena *a, const char *dir, const char ***names)
 static void no_option(cak_composer *c, const char *group, const char *name, const char *dir, cak_pos at)
 {
     const char **options = NULL, *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
-    const char *where = directory(c->a, name[0] == '/' ? name : cak_arena_print(c->a, "%s%s", dir, name));
+    const char *path = cak_io_short(c->a, name[0] == '/' ? name : cak_arena_print(c->a, "%s%s", dir, name));
+    const char *where = directory(c->a, path);
     int n = list_options(c->a, where, &options);
     cak_text_builder b = { .a = c->a };
     if (group[0]) cak_text_add(&b, "the group '%s' has no option '%s'", group, name);
-    else cak_text_add(&b, "there is no file '%s%s.yaml'", name[0] == '/' ? "" : dir, name);
+    else cak_text_add(&b, "there is no file '%s.yaml'", path);
     const char *near = n > 0 ? cak_suggest(base, options, n) : NULL;
     if (near) cak_text_add(&b, "; did you mean '%s'?", near);
     cak_error(c->d, CAK_E1101, at, "%s", cak_text_done(&b));

@@ -48,6 +48,9 @@ const cak_io_entry *cak_io_list(cak_arena *a, cak_diag *d, const char *path, int
 /* Remove what a killed cak_io_replace left in a directory. Only for whoever holds the lock. */
 bool cak_io_remove_temporaries(cak_diag *d, const char *dir);
 
+/* The same path in its shortest form: "a/../b/x" is "b/x", unless a symbolic link or a missing folder makes that another file. */
+const char *cak_io_short(cak_arena *a, const char *path);
+
 uint64_t cak_io_free_bytes(
     const char *path); /* free space of the file system that holds path, which need not exist yet; UINT64_MAX: unknown */
 bool cak_io_need_space(cak_diag *d, const char *path, uint64_t bytes); /* CAK_E4007 when less is free */

@@ -121,6 +121,10 @@ expect 3 "does not depend on it" "$cak" check configs/tiny/synth.yaml 'train.pha
 expect 3 "E3102" "$cak" check configs/tiny/synth.yaml 'losses.g_loss.adv.value=game_audit.score'
 expect 3 "E3005" "$cak" check configs/tiny/synth.yaml data.batch.crop_f=3
 expect 3 "E1001" "$cak" check no-such.yaml
+expect 3 "configs/game/augan.yaml:" "$cak" check configs/tiny/synth.yaml +losses.g_loss.adv.wieght=1 '~modules.generator'
+grep -q '/\.\./' "$work/err" && fail "a file name that goes down and up again"
+mkdir "$work/names" && printf 'version: 1\ndefaults: [../c/nosuch, _self_]\n' >"$work/names/up.yaml"
+expect 3 "there is no file '$work/c/nosuch.yaml'" "$cak" check "$work/names/up.yaml"
 expect 0 "version: 1" "$cak" config configs/tiny/synth.yaml
 "$cak" config configs/tiny/synth.yaml >"$work/resolved.yaml"
 expect 0 "ok" "$cak" check "$work/resolved.yaml"

@@ -320,7 +320,40 @@ START_TEST(disk_space)
 }
 END_TEST
 
+START_TEST(short_names)
+{
+    begin();
+    char *before = getcwd(NULL, 0);
+    ck_assert(cak_io_mkdirs(d, in("a/b")) && cak_io_mkdirs(d, in("elsewhere/deep")));
+    ck_assert_int_eq(chdir(dir), 0);
+    ck_assert_int_eq(symlink("elsewhere/deep", "link"), 0);
+    const char *const names[][2] = {
+        { "a/../elsewhere/x.yaml", "elsewhere/x.yaml" },
+        { "a/b/../../elsewhere/x.yaml", "elsewhere/x.yaml" },
+        { "./a//b/./x", "a/b/x" },
+        { "a/../x", "x" },
+        { "a/b/../", "a/" },
+        { "a/../..x", "..x" },
+        { "a/...", "a/..." },
+        { "../../x", "../../x" },
+        { "a/../../x", "../x" },
+        { "./../../x", "../../x" },
+        { "x", "x" },
+        { "", "" },
+        { "/tmp/../tmp/./x", "/tmp/x" },
+        { "/x", "/x" },
+        { "link/../x", "link/../x" }, /* it lies in elsewhere/ */
+        { "link/./x", "link/x" },
+        { "none/../x", "none/../x" }, /* cannot be opened, and should not look as if it could */
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) ck_assert_str_eq(cak_io_short(a, names[i][0]), names[i][1]);
+    ck_assert_int_eq(chdir(before), 0);
+    free(before);
+    end();
+}
+END_TEST
+
 SUITE(io, reads_whole_files, refuses_what_is_no_regular_file, reading_past_the_end_is_an_error, replaces_atomically,
       a_failed_write_leaves_the_old_file, never_writes_through_a_link, replaces_files_only, appends_whole_records,
       a_full_device_is_an_error, directories, removes_files_and_temporaries, one_process_holds_a_lock,
-      a_killed_process_loses_its_lock, disk_space)
+      a_killed_process_loses_its_lock, disk_space, short_names)
