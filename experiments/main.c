@@ -39,7 +39,8 @@ static int help(FILE *f, int code)
     fprintf(
         f,
         "\n'cak COMMAND --help' explains one.  Exit codes: 0 ok, 2 usage, 3 configuration, 4 data, 5 diverged, 6 input/output,\n"
-        "7 memory, 8 run directory in use, 9 checkpoint, 70 bug, 75 stopped and resumable, 130 forced.\n");
+        "7 memory, 8 run directory in use, 9 checkpoint, 10 failed points in a sweep, 70 bug, 75 stopped and resumable, 130 "
+        "forced.\n");
     return code;
 }
 

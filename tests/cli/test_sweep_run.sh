@@ -18,8 +18,8 @@ launcher: {type: local, jobs: 2, threads_per_job: 1}
 YAML
 plan() { expect "$1" "$2" "$cak" sweep "$work/six.yaml" --sweep-dir "$work/$3" --progress plain; }
 start() { "$cak" sweep "$work/six.yaml" --sweep-dir "$work/$1" --progress plain "${@:2}" >/dev/null 2>"$work/$1.err" & pid=$!; }
-wait_for() { # WHAT CONDITION: ten seconds at most
-    for _ in $(seq 500); do eval "$2" && return; sleep 0.02; done
+wait_for() { # WHAT CONDITION: a minute at most
+    for _ in $(seq 3000); do eval "$2" && return; sleep 0.02; done
     fail "waited in vain for $1"
 }
 lines() { cat "$work/$1"/attempts/*.jsonl | wc -l; }
@@ -57,6 +57,13 @@ grep -q 'seed=0  *diverged  *0  *-  *1  diverged in step 0' "$work/out" || fail 
 grep -q 'best so far: violations=0' "$work/out" || fail "status: no best point"
 "$cak" sweep status "$work/whole" --json >"$work/out" || fail "status --json"
 grep -q '"counts": {' "$work/out" && grep -q '"finished": 4' "$work/out" || fail "status --json: no counts"
+
+expect 0 "4 finished, 2 diverged" "$cak" sweep status --watch 1 "$work/whole" # nothing more will come
+expect 2 "E5003" "$cak" sweep status "$work"
+expect 2 "one sweep directory is needed" "$cak" sweep status "$work/whole" 5
+expect 2 "one word, failed" "$cak" agent "$work/whole" --retry all
+expect 2 "--progress needs" "$cak" agent "$work/whole" --progress much
+expect 2 "one sweep directory is needed" "$cak" agent
 
 # two launchers share the work: no run is done twice
 start two --jobs 1
