@@ -8,8 +8,8 @@
 **
 ** A point is one set of overrides. Its id is a digest of them (sorted by key, values as written), so points that are added later are new
 ** and those that were there are the same. */
-#ifndef CAK_SWEEP_H
-#define CAK_SWEEP_H
+#ifndef CAK_SWEEPS_H
+#define CAK_SWEEPS_H
 
 #include <stdbool.h>
 #include <stdint.h>
