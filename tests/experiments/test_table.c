@@ -85,6 +85,22 @@ START_TEST(csv)
 }
 END_TEST
 
+START_TEST(csv_quotes)
+{
+    begin();
+    static const char *const texts[][2] = { { "a b", "a b" },       { "a,b", "\"a,b\"" }, { "a\nb", "\"a\nb\"" },
+                                            { "a\rb", "\"a\rb\"" }, { "\"", "\"\"\"\"" }, { "", "" } };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const cak_table_column column = { .key = texts[i][0] };
+        cak_table *t = cak_table_make(a, &column, 1);
+        cak_table_row(t);
+        cak_table_text(t, 0, texts[i][0]);
+        ck_assert_str_eq(cak_table_csv(a, t), cak_arena_print(a, "%s\n%s\n", texts[i][1], texts[i][1]));
+    }
+    end();
+}
+END_TEST
+
 START_TEST(markdown)
 {
     begin();
@@ -123,4 +139,4 @@ START_TEST(json)
 }
 END_TEST
 
-SUITE(table, aligned_text, wide_tables, csv, markdown, json)
+SUITE(table, aligned_text, wide_tables, csv, csv_quotes, markdown, json)
