@@ -144,12 +144,14 @@ START_TEST(test_channels)
 }
 END_TEST
 
-/* Several blocks of tiles, with interior tiles, a block that is not full and tiles of several samples in one block. */
+/* Several blocks of tiles, with interior tiles, a block that is not full, tiles of several samples in one block and several blocks in one
+** row of tiles. */
 START_TEST(test_many_tiles)
 {
-    problem wide = make(2, 16, 16, 50, 95), deep = make(5, 64, 48, 16, 16);
+    problem wide = make(2, 16, 16, 50, 95), deep = make(5, 64, 48, 16, 16), low = make(2, 16, 16, 4, 390);
     check(&wide);
     check(&deep);
+    check(&low);
     release_views();
 }
 END_TEST

@@ -110,10 +110,12 @@ START_TEST(test_channels)
 }
 END_TEST
 
-/* Several strips and sections; long sums lose no more than short ones. */
+/* Several strips and sections, a section of one strip; long sums lose no more than short ones. */
 START_TEST(test_long_sums)
 {
     problem whole = make(1, 16, 512 / FEWER, 646 / FEWER, 16), batch = make(20 / FEWER, 16, 64, 64, 32);
+    problem more = make(1, 16, 384, 386, 16); /* 33 strips, the last one in a section of its own */
+    check_everywhere(&more, 257 * FEWER);
     check_everywhere(&whole, 131 * FEWER);
     check_everywhere(&batch, 257 * FEWER);
     release_views();
