@@ -32,6 +32,9 @@ expect 0 "step/16x64x64/critic/distinct" bench "${quick[@]}" --filter '^step/16x
 for key in '"context"' '"benchmarks"' '"peak_before"' '"output_hash"' '"effective_share"' '"aggregate_name": "median"'; do
     grep -q "$key" "$work/b.json" || fail "$key is missing in the JSON"
 done
+mkfifo "$work/pipe" # stays what it is
+expect 70 "not a regular file" bench "${quick[@]}" --filter '^step/16x64x64/generator/d' --gradients "$work/pipe"
+[ -p "$work/pipe" ] || fail "a file took the place of a pipe"
 expect 0 "grad/critic.conv3.weight" "$cak" inspect "$work/g.safetensors"
 expect 6 "cannot be written" bench "${quick[@]}" --filter '^step/16x64x64/generator/d' --json "$work/none/b.json"
 expect 70 "cannot be run" bench "${quick[@]}" --filter '^startup' --cak "$work/none"
