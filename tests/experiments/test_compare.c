@@ -596,6 +596,7 @@ START_TEST(points_of_a_sweep)
     ck_assert_str_eq(s->run[0].state, "stopped");
     ck_assert_str_eq(cak_run_set_sweep(s)->name, "t");
     cak_sweep_dir_close(dir);
+    cak_sweep_close(sweep);
     end();
 }
 END_TEST
