@@ -216,7 +216,7 @@ static tally report(cak_worker *w)
     for (int i = 0; i < w->s->sweep->n_points; i++) {
         cak_point_status p;
         cak_point_look(a, w->d, w->s, i, &p);
-        w->task[i].state = p.state;
+        if (i != w->only) w->task[i].state = p.state; /* what others have begun with our point since then is not our outcome */
         t.state[w->task[i].refused ? CAK_POINT_FAILED : p.state]++;
         t.left += !w->task[i].refused && (p.state == CAK_POINT_WAITING || p.state == CAK_POINT_INTERRUPTED);
         if (!is_bad(w, i)) continue;
