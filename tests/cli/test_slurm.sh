@@ -73,7 +73,18 @@ YAML
 dir="$work/it's a \"sweep\" 50%"
 submit() { "$cak" sweep "$work/four.yaml" --sweep-dir "$dir" --progress plain "$@"; }
 calls() { cat "$FAKE/calls" 2>/dev/null | wc -l; }
-ended() { for _ in $(seq 1000); do [ ! -e "$FAKE/done.$1" ] || return 0; sleep 0.05; done; fail "job $1 does not end"; }
+wait_for() { # COMMAND...: until it succeeds; when it never does, nothing that follows makes sense
+    for _ in $(seq 3000); do "$@" && return; sleep 0.02; done
+    fail "waited in vain: $*"
+    finish
+}
+ended() { wait_for test -e "$FAKE/done.$1"; }
+cancel() { # JOB_TASK: Slurm ends it
+    echo COMPLETING >"$FAKE/state/$1"
+    kill -TERM "$(cat "$FAKE/$1.pid")"
+}
+begun() { run=$(grep -l '"array_task_id": "0"' "$dir"/runs/*/run.json 2>/dev/null | head -1) && grep -qs '"t":"step"' "${run%/*}/metrics.jsonl"; }
+both() { [ "$(grep -ls "$1" "$work"/long/runs/*/metrics.jsonl | wc -l)" -eq 2 ]; } # runs of the long sweep with this in their metrics
 
 # nothing is written by --dry-run; the script
 expect 0 "#SBATCH --array=0-3%2" submit --dry-run
@@ -119,8 +130,7 @@ same "$(cut -d' ' -f1 "$dir/slurm/jobs.txt" | xargs)" "1 2" "jobs that are recor
 
 # a task gets USR1, is requeued, and the sweep ends as one that runs here
 rm "$FAKE/hold"
-running() { grep -l '"array_task_id": "0"' "$dir"/runs/*/run.json 2>/dev/null; }
-until run=$(running | head -1) && [ -n "$run" ] && grep -q '"t":"step"' "${run%/*}/metrics.jsonl" 2>/dev/null; do sleep 0.02; done
+wait_for begun
 kill -USR1 "$(cat "$FAKE/$(sed -n 's/.*"array_job_id": "\([0-9]*\)".*/\1/p' "$run")_0.pid")"
 ended 1
 ended 2
@@ -141,12 +151,10 @@ printf 'base: %s\nmethod: grid\nparameters: {seed: {values: [7, 8]}, train.epoch
 expect 0 "job array 3 for 2 points" "$cak" sweep "$work/long.yaml" --sweep-dir "$work/long" --launcher slurm --progress plain --threads 2
 grep -q -- '--array=0-1$' "$work/long/slurm/job.sh" || fail "an array without limit"
 grep -q -- '--cpus-per-task=2' "$work/long/slurm/job.sh" || fail "--threads"
-until [ "$(grep -l '"t":"step"' "$work"/long/runs/*/metrics.jsonl 2>/dev/null | wc -l)" -eq 2 ]; do sleep 0.02; done
+wait_for both '"t":"step"'
 expect 0 "nothing to submit: no point is open, 2 are running" "$cak" sweep "$work/long" --launcher slurm --progress plain
-for task in 0 1; do
-    echo COMPLETING >"$FAKE/state/3_$task"
-    kill -TERM "$(cat "$FAKE/3_$task.pid")"
-done
+cancel 3_0
+cancel 3_1
 ended 3
 same "$(grep -c '^3_. 75$' "$FAKE/ends")" 2 "tasks that were cancelled"
 same "$(wc -l <"$FAKE/requeued")" 1 "a cancelled task is requeued"
@@ -154,12 +162,24 @@ expect 0 "2 interrupted" "$cak" sweep status "$work/long"
 touch "$FAKE/hold"
 expect 0 "job array 4 for 2 points" "$cak" sweep "$work/long" --launcher slurm --progress plain
 rm "$FAKE/hold"
-until pid=$(cat "$FAKE/4_1.pid" 2>/dev/null) && [ -n "$pid" ] && [ "$(grep -l '"event":"resume"' "$work"/long/runs/*/metrics.jsonl | wc -l)" -eq 2 ]; do sleep 0.02; done
-for task in 0 1; do
-    echo COMPLETING >"$FAKE/state/4_$task"
-    kill -TERM "$(cat "$FAKE/4_$task.pid")"
-done
+wait_for both '"event":"resume"'
+cancel 4_0
+cancel 4_1
 ended 4
+
+# an interrupted task says so even when another takes its point at once: else nobody would requeue it
+rival() { until [ -e "$work/stop" ]; do timeout -s USR1 1 "$cak" agent "$work/long" --index 0 --progress none 2>/dev/null; done; }
+"$cak" agent "$work/long" --index 0 --progress plain 2>"$work/err" &
+agent=$!
+wait_for grep -q resumed "$work/err"
+rival &
+rival &
+sleep 0.2
+kill -USR1 $agent
+wait $agent
+same $? 75 "exit code of an agent whose point was taken by another"
+touch "$work/stop"
+wait
 
 # failed points: each is a task of its own
 { cat "$work/base.yaml"; echo "init_from: /nowhere"; } >"$work/init.yaml"
@@ -174,9 +194,9 @@ grep -q -- '--requeue' "$work/bad/slurm/job.sh" && fail "no_requeue has no effec
 same "$(grep -c -e '--array=0-2$' -e '--job-name=mine$' -e '--array' -e '--job-name' "$work/bad/slurm/job.sh")" 2 "options of the user"
 ended 5
 same "$(sort "$FAKE/ends" | grep '^5_' | cut -d' ' -f2 | sort -n | xargs)" "0 10 10" "exit codes of tasks"
-expect 0 "job array 6 for 3 points" "$cak" sweep "$work/bad" --launcher slurm --retry failed --progress plain --cache caches
+expect 0 "job array 6 for 3 points" env -C "$work" "$cak" sweep "$work/bad" --launcher slurm --retry failed --progress plain --cache caches
 same "$(grep -e --array "$work/bad/slurm/job.sh")" "#SBATCH --array=0-1,3" "tasks are not numbered like their points"
-grep -qF -- "--index \"\$SLURM_ARRAY_TASK_ID\" --retry failed --threads \"\$SLURM_CPUS_PER_TASK\" --progress plain --cache '$here/caches'" \
+grep -qF -- "--index \"\$SLURM_ARRAY_TASK_ID\" --retry failed --threads \"\$SLURM_CPUS_PER_TASK\" --progress plain --cache '$work/caches'" \
     "$work/bad/slurm/job.sh" || fail "arguments of agents that try again"
 ended 6
 same "$(cat "$work"/bad/attempts/*.jsonl | wc -l)" 6 "attempts of points that fail"
