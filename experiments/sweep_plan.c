@@ -245,6 +245,9 @@ cak_sweep_dir *cak_sweep_dir_open(cak_diag *d, const char *dir)
               cak_error(d, CAK_E5003, CAK_NOWHERE, "%s is no sweep directory: it has no plan", name);
     if (ok) x->sweep = cak_sweep_read(d, in_dir(a, name, "sweep.yaml"));
     ok = x->sweep && read_plan(a, d, name, &p) && take_points(d, x, &p);
+    if (ok && !x->sweep->n_points)
+        ok = cak_error(d, CAK_E4002, (cak_pos){ .file = in_dir(a, name, "plan.jsonl") },
+                       "the plan has no points; `cak sweep` with the sweep file writes it again");
     close_plan(&p);
     if (ok) return x;
     cak_sweep_dir_close(x);

@@ -40,7 +40,7 @@ static bool remove_tree(cak_arena *a, cak_diag *d, const char *dir, int depth)
 static bool remove_folder(cak_arena *a, cak_diag *d, const char *dir, const char *name)
 {
     const char *path = cak_arena_print(a, "%s/%s", dir, name);
-    return !cak_io_exists(path) || remove_tree(a, d, path, 0);
+    return !cak_io_exists(path) || (cak_io_no_link(d, path) && remove_tree(a, d, path, 0));
 }
 
 /* What `keep` of the sweep says about a point that has its result. Doing it twice does no harm. */
@@ -108,12 +108,25 @@ static bool same_as_planned(cak_worker *w, cak_arena *a, int point, bool resume,
     return ok;
 }
 
+/* Without run.json a process that was killed as it began leaves at most its lock; anything else is not ours to remove. */
+static bool is_bare(cak_arena *a, cak_diag *d, const char *dir)
+{
+    int n;
+    if (!cak_io_remove_temporaries(d, dir)) return false;
+    const cak_io_entry *entry = cak_io_list(a, d, dir, &n);
+    return entry &&
+           (n == 0 || (n == 1 && !strcmp(entry[0].name, "run.lock")) ||
+            cak_error(d, CAK_E4011, CAK_NOWHERE,
+                      "%s is not empty, and has no run.json that can be read; move it away to train the point anew", dir));
+}
+
 /* Nothing was recorded yet in what a process left that was killed as it began. */
-static bool begin_anew(cak_worker *w, cak_arena *a, int point)
+static bool begin_anew(cak_worker *w, cak_arena *a, int point, bool created)
 {
     const char *dir = cak_point_path(a, w->s, point, "runs");
     cak_diag *d = cak_diag_open();
-    bool ok = !cak_io_exists(dir) || remove_tree(a, d, dir, 0) || refuse_as(w, point, d);
+    bool ok = !cak_io_exists(dir) || (cak_io_no_link(d, dir) && (created || is_bare(a, d, dir)) && remove_tree(a, d, dir, 0)) ||
+              refuse_as(w, point, d);
     cak_diag_close(d);
     return ok;
 }
@@ -125,7 +138,8 @@ static bool start(cak_worker *w, cak_arena *a, int point, int claim, const cak_p
     bool resume = p->run && p->run->state != CAK_RUN_CREATED;
     *r = (cak_running){ .point = point, .claim = claim, .since = cak_seconds(), .epochs = p->run ? p->run->epochs : 0 };
     r->judged = cak_hyperband_reached(&w->s->sweep->early, r->epochs);
-    if (!same_as_planned(w, a, point, resume, &r->of_epochs) || (!resume && !begin_anew(w, a, point))) return false;
+    if (!same_as_planned(w, a, point, resume, &r->of_epochs) || (!resume && !begin_anew(w, a, point, p->run != NULL)))
+        return false;
     cak_child_spec spec = { point, p->attempts + 1, resume, w->threads, w->o->cache, claim };
     cak_diag *d = cak_diag_open();
     bool ok = cak_child_start(w->a, d, w->s, &spec, &r->child) || refuse_as(w, point, d);

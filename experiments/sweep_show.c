@@ -23,9 +23,17 @@ void cak_show_clear(cak_show *v)
 
 __attribute__((format(printf, 2, 0))) static void put(cak_show *v, const char *fmt, va_list ap)
 {
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    CAK_CHECK(n >= 0);
+    cak_arena *a = cak_arena_open("line about a sweep");
+    char *text = cak_arena_alloc(a, (size_t)n + 1);
+    vsnprintf(text, (size_t)n + 1, fmt, again);
+    va_end(again);
     cak_show_clear(v);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s\n", cak_visible(a, text));
+    cak_arena_close(a);
 }
 
 void cak_show_line(cak_show *v, const char *fmt, ...)

@@ -85,6 +85,14 @@ static bool read_files(cak_arena *a, cak_diag *d, const cak_sweep_dir *s, int po
     return !there || out->run;
 }
 
+/* With its place: it is none of the log that is named beside it. */
+static const char *first_error(cak_arena *a, const cak_diag *d)
+{
+    cak_pos at = cak_diag_pos(d, 0);
+    const char *message = cak_diag_message(d, 0);
+    return at.file ? cak_arena_print(a, "%s:%d: %s", at.file, at.line, message) : cak_arena_text(a, message);
+}
+
 void cak_point_outcome(cak_arena *a, const cak_sweep_dir *s, int point, cak_point_status *out, int *changes)
 {
     cak_attempt last;
@@ -94,7 +102,7 @@ void cak_point_outcome(cak_arena *a, const cak_sweep_dir *s, int point, cak_poin
     const cak_run_info *run = out->run;
     int n = changes_of(run);
     bool result = run && (run->state == CAK_RUN_FINISHED || run->state == CAK_RUN_DIVERGED);
-    if (!ok) out->state = CAK_POINT_FAILED, out->reason = cak_arena_text(a, cak_diag_message(own, 0));
+    if (!ok) out->state = CAK_POINT_FAILED, out->reason = first_error(a, own);
     else if (run && run->holder && !result) out->state = CAK_POINT_RUNNING;
     else if (!result && out->attempts && last.changes == n) by_attempt(a, &last, out);
     else if (run) by_run(a, run, out);

@@ -51,6 +51,11 @@ expect 10 "" "$cak" agent "$work/whole" --index 5 --strict-diverged
 expect 2 "the plan has 6 points" "$cak" agent "$work/whole" --index 6
 same "$(lines whole)" 6 "points with a result are not started again"
 
+# a name that would confuse a terminal
+odd=$(printf 'a\033[2J b"')
+cp -r "$work/whole" "$work/$odd"
+expect 0 'a\x1b[2J b": 6 points: 4 finished, 2 diverged' "$cak" sweep "$work/$odd" --progress plain
+
 # status
 "$cak" sweep status "$work/whole" >"$work/out" || fail "status"
 grep -q 'seed=0  *diverged  *0  *-  *1  diverged in step 0' "$work/out" || fail "status: no row of a diverged point"
@@ -156,6 +161,23 @@ expect 10 "" "$cak" agent "$work/missing" --index 0
 same "$(lines missing)" 1 "failed points are started without --retry"
 expect 10 "" "$cak" agent "$work/missing" --index 0 --retry failed
 same "$(lines missing)" 2 "--retry failed starts nothing"
+
+# what a run directory holds without run.json is nobody's to remove, nor what it links to
+mkdir "$work/foreign"
+cp "$work/whole/sweep.yaml" "$work/whole/plan.jsonl" "$work/foreign"
+point() { sed -n "$1"'s/{"id":"\([0-9a-f]*\)".*/\1/p' "$work/foreign/plan.jsonl"; }
+runs=$work/foreign/runs
+mkdir -p "$work/precious" "$runs/$(point 1)" "$runs/$(point 2)"
+touch "$work/precious/data" "$runs/$(point 1)/notes" "$runs/$(point 2)/run.lock" "$runs/$(point 2)/.tmp-run.json-1-0"
+ln -s "$work/precious" "$runs/$(point 3)"
+expect 10 "move it away to train the point anew [E4011]" "$cak" agent "$work/foreign" --index 0
+expect 0 "" "$cak" agent "$work/foreign" --index 1
+expect 10 "is a symbolic link" "$cak" agent "$work/foreign" --index 2
+[ -e "$runs/$(point 1)/notes" ] && [ -e "$work/precious/data" ] || fail "files of somebody else are removed"
+same "$(lines foreign)" 1 "a point is trained in a directory of somebody else"
+: >"$runs/$(point 2)/run.json"
+expect 10 "move it away to train the point anew" "$cak" agent "$work/foreign" --index 1 --retry failed
+ls "$runs/$(point 2)"/ckpt/* >/dev/null || fail "checkpoints beside a damaged run.json are removed"
 
 # agents; a configuration that has changed since the plan was made is not run
 mkdir "$work/agents"

@@ -230,6 +230,7 @@ START_TEST(damaged_plans)
         const char *text, *message;
         int line;
     } table[] = {
+        { "", "the plan has no points", 0 },
         { "{\"id\":", "", 1 },
         { "[]\n", "a field of the point is missing or wrong", 1 },
         { "{\"id\":\"00\",\"config_hash\":\"\",\"overrides\":{}}\n", "a field of the point is missing or wrong", 1 },

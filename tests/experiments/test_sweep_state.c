@@ -200,7 +200,8 @@ START_TEST(torn_and_damaged_attempts)
     is(CAK_POINT_FAILED, "exit code 6", 6);
     write_text("attempts/aaaaaaaaaaaaaaaa.jsonl", "{\"exit\":\n[]\n");
     ck_assert_int_eq(look(0).state, CAK_POINT_FAILED);
-    ck_assert_str_eq(look(0).reason, "not the record of an attempt");
+    ck_assert_str_eq(look(0).reason,
+                     cak_arena_print(a, "%s:1: not the record of an attempt", in("attempts/aaaaaaaaaaaaaaaa.jsonl")));
     cak_attempt got;
     int n;
     ck_assert(!cak_attempt_last(a, d, &dir, 0, &n, &got));
