@@ -203,7 +203,7 @@ int cak_cmd_compare(int argc, char **argv)
         { "metric", "NAME,..", "metrics (default: those without a dot)", &q.metric },
         { "stat", "WHICH", "value of a run: last (default), best, mean-last-N epochs", &q.stat },
         { "goal", "NAME=min|max,..", "what is better; the first one ranks", &q.goal },
-        { "baseline", "EXPR", "test this arm against each other, e.g. hp.lr=1e-4", &q.baseline },
+        { "baseline", "EXPR", "test this arm against each other arm, e.g. hp.lr=1e-4", &q.baseline },
         { "all", NULL, "show the keys that are the same, and all that follow from others", &q.all },
         { "csv", NULL, "print the arms as CSV", &q.csv },
         { "tests", NULL, "with --csv: the tests instead of the arms", &q.tests },

@@ -90,12 +90,11 @@ int cak_cmd_check(int argc, char **argv)
 {
     const char *quiet = NULL, *reference = NULL;
     const cak_option options[] = { { "quiet", NULL, "print errors only", &quiet }, REFERENCE_OPTION, { 0 } };
-    int code,
-        n = cak_options(
-            argc, argv, options, positional,
-            "Check a configuration: syntax, keys, names, shapes, gradients. Of a sweep file, every point is checked. Reads no "
-            "data, writes nothing.",
-            &code);
+    int code, n = cak_options(
+                  argc, argv, options, positional,
+                  "Check a configuration: syntax, keys, names, shapes, gradients. Of a sweep file, every point is checked.\n"
+                  "Reads no data, writes nothing.",
+                  &code);
     if (n < 0) return code;
     if (n < 1) return cak_usage("check", "CONFIG is missing");
     cak_diag *d = cak_diag_open();

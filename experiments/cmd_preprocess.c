@@ -76,11 +76,11 @@ int cak_cmd_preprocess(int argc, char **argv)
         { "json", NULL, "print everything as JSON", &json },
         { 0 },
     };
-    int code, n = cak_options(
-                  argc, argv, options, "CONFIG [key=value ...]",
-                  "Read and check the sounds, compute statistics, prepare and cache the clips. Training does the same; this "
-                  "shows what it will use.",
-                  &code);
+    int code,
+        n = cak_options(argc, argv, options, "CONFIG [key=value ...]",
+                        "Read and check the sounds, compute statistics, prepare and cache the clips. Training does the same;\n"
+                        "this shows what it will use.",
+                        &code);
     if (n < 0) return code;
     if (n < 1) return cak_usage("preprocess", "CONFIG is missing");
     int64_t threads = 0;

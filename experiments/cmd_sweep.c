@@ -204,11 +204,12 @@ int cak_cmd_sweep(int argc, char **argv)
     const cak_option options[] = { RUN_OPTIONS,
                                    { "run-cap", "N", "points at most; same as run_cap in the file", &o.run_cap },
                                    { 0 } };
-    int code, n = cak_options(argc, argv, options, "FILE|DIR",
-                              "Run every point of a sweep file. The plan is written to sweeps/<name> first; the same command, or "
-                              "the directory in place of the file, goes on where it stopped. Points that are new in the file are "
-                              "added. 'cak sweep status DIR' shows what became of them.",
-                              &code);
+    int code,
+        n = cak_options(argc, argv, options, "FILE|DIR",
+                        "Run every point of a sweep file. The plan is written to sweeps/<name> first; the same command, or the\n"
+                        "directory in place of the file, goes on where it stopped. Points that are new in the file are added.\n"
+                        "'cak sweep status DIR' shows what became of them.",
+                        &code);
     if (n < 0) return code;
     if (n != 1) return cak_usage("sweep", "exactly one sweep file or sweep directory is needed");
     if (!read_options("sweep", &o, &numbers)) return CAK_EXIT_USAGE;
@@ -267,7 +268,7 @@ int cak_cmd_multirun(int argc, char **argv)
                                    { "stop-after", "N", "not with -m", &single[5] },
                                    { 0 } };
     int code, n = cak_options(argc, argv, options, "-m CONFIG key=a,b key=range(0,5) ...",
-                              "Train with every combination of the values: a sweep without a file. It lies in "
+                              "Train with every combination of the values: a sweep without a file. It lies in\n"
                               "sweeps/<config>-<digest of the keys>; the same command goes on with it.",
                               &code);
     if (n < 0) return code;

@@ -190,10 +190,11 @@ int cak_cmd_train(int argc, char **argv)
     };
     char **typed = cak_heap_alloc((size_t)argc * sizeof *typed, "arguments");
     memcpy(typed, argv, (size_t)argc * sizeof *typed);
-    int code,
-        n = cak_options(
-            argc, argv, options, "CONFIG [key=value ...]",
-            "Train as the configuration says. Prints the run directory; the run is recorded there, checkpoints included.", &code);
+    int code, n = cak_options(
+                  argc, argv, options, "CONFIG [key=value ...]",
+                  "Train as the configuration says. Prints the run directory; the run is recorded there, checkpoints included.\n"
+                  "'cak train -m CONFIG key=a,b ...' trains with every combination of values.",
+                  &code);
     if (n == 0) code = cak_usage("train", "CONFIG is missing");
     if (n > 0 && !read_common(&o, &t)) code = CAK_EXIT_USAGE, n = 0;
     if (n > 0) {
