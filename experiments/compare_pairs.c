@@ -286,9 +286,8 @@ void cak_compare_warn(const cak_comparison *c, cak_diag *d)
     for (int k = 0; k < c->n_arms; k++) stopped += c->arm[k].count[CAK_OUTCOME_STOPPED];
     if (stopped)
         cak_warn(d, CAK_NOWHERE,
-                 "%d run%s stopped early: times to divergence are censored there, shares of diverged runs are too small, and "
-                 "metrics are "
-                 "those of the moment",
+                 "%d run%s stopped early: times to divergence are censored there, shares of diverged runs are too small; "
+                 "ranks and tests take their metrics as they were then, means leave them out",
                  stopped, stopped > 1 ? "s were" : " was");
     if (c->set->waiting)
         cak_warn(d, CAK_NOWHERE, "points of the sweep that are not started yet and left out: %d", c->set->waiting);
