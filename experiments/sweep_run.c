@@ -92,7 +92,8 @@ static void stop_children(cak_worker *w)
 {
     if (w->stopping) return;
     w->stopping = true;
-    cak_show_alarm(&w->show, "stopping: %d runs write their checkpoints; interrupt once more to kill them", w->n_running);
+    cak_show_alarm(&w->show, "stopping: %d run%s checkpoints; interrupt once more to kill them", w->n_running,
+                   w->n_running == 1 ? " writes" : "s write");
     for (int i = 0; i < w->n_running; i++) {
         w->running[i].asked = true;
         kill(w->running[i].child.pid, SIGTERM);
