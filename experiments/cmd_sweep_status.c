@@ -10,14 +10,21 @@
 
 #include "experiments/command.h"
 #include "experiments/launch_slurm.h"
+#include "experiments/sweep_brief.h"
 #include "experiments/visible.h"
 #include "graph/text.h"
 
-enum { EVERY = 10, PATIENCE = 3, UNLIMITED = 1 << 20 }; /* seconds, also for squeue; columns where there is no terminal */
+enum { EVERY = 10, PATIENCE = 3 }; /* seconds, also for squeue */
+enum { UNLIMITED = 1 << 20 };      /* columns where there is no terminal */
+enum {
+    FIXED = 16 + 11 + 5 + 8 + 8, /* columns of id, state, epoch and attempts, with what is between them */
+    LEAST_REASON = 30
+}; /* columns that reasons have in any case */
 
 typedef struct view { /* a look at a sweep */
     cak_arena *a;
     const cak_sweep_dir *s;
+    cak_brief brief;
     cak_point_status *point;
     int count[CAK_POINT_STATES];
     int best; /* point, -1: none */
@@ -44,7 +51,7 @@ static bool better(const view *v, int i, int than)
 
 static view look(cak_arena *a, cak_diag *d, const cak_sweep_dir *s)
 {
-    view v = { .a = a, .s = s, .best = -1, .slurm = cak_slurm_look(a, s, PATIENCE) };
+    view v = { .a = a, .s = s, .brief = cak_brief_open(a, s->sweep), .best = -1, .slurm = cak_slurm_look(a, s, PATIENCE) };
     v.point = cak_arena_alloc(a, ((size_t)s->sweep->n_points + 1) * sizeof *v.point);
     for (int i = 0; i < s->sweep->n_points; i++) {
         cak_point_look(a, d, s, i, &v.point[i]);
@@ -55,14 +62,6 @@ static view look(cak_arena *a, cak_diag *d, const cak_sweep_dir *s)
 }
 
 /* ---- text ---- */
-
-static const char *overrides_text(const view *v, int i)
-{
-    cak_text_builder b = { .a = v->a };
-    const char **word = cak_point_overrides(v->a, v->s->sweep, &v->s->sweep->point[i]);
-    for (int k = 0; k < v->s->sweep->n_keys; k++) cak_text_add(&b, "%s%s", k ? " " : "", word[k]);
-    return cak_visible(v->a, cak_text_done(&b));
-}
 
 static const char *metric_text(const view *v, int i)
 {
@@ -78,33 +77,99 @@ static int terminal_width(void)
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col : UNLIMITED;
 }
 
-static int widest(int so_far, const char *text) { return (int)strlen(text) > so_far ? (int)strlen(text) : so_far; }
+static int widest(int so_far, const char *text)
+{
+    int n = cak_columns(text);
+    return n > so_far ? n : so_far;
+}
+
+static const char *reason_text(const view *v, int i) { return v->point[i].reason ? cak_visible(v->a, v->point[i].reason) : ""; }
+
+static const char *overrides_text(const view *v, int i) { return cak_visible(v->a, cak_brief_point(v->a, &v->brief, i)); }
+
+/* No more of a line than the terminal holds, and no blanks at its end. */
+static void print_line(const char *line, int room)
+{
+    int length = cak_fitting(line, room);
+    while (length && line[length - 1] == ' ') length--;
+    printf("%.*s\n", length, line);
+}
+
+typedef struct widths {
+    int metric, reason; /* 0: there is no such column */
+    int room;
+} widths;
+
+/* Overrides come last, but reasons leave them room: the beginning of a reason tells the most. */
+static widths measure(const view *v)
+{
+    widths w = { .room = terminal_width() };
+    int reason = 0, overrides = 0;
+    for (int i = 0; i < v->s->sweep->n_points; i++) {
+        reason = widest(reason, reason_text(v, i));
+        overrides = widest(overrides, overrides_text(v, i));
+    }
+    if (v->s->sweep->metric) w.metric = widest(8, cak_visible(v->a, v->s->sweep->metric));
+    int left = w.room - FIXED - (w.metric ? w.metric + 2 : 0) - overrides - 2;
+    if (!reason) return w;
+    if (left < LEAST_REASON) left = LEAST_REASON;
+    w.reason = widest(reason < left ? reason : left, "REASON");
+    return w;
+}
+
+static void print_row(const view *v, const widths *w, const char *const *cell)
+{
+    cak_text_builder b = { .a = v->a };
+    cak_text_add(&b, "%-16s  %-11s  %5s  ", cell[0], cell[1], cell[2]);
+    if (w->metric) cak_text_add(&b, "%*s  ", w->metric, cell[3]);
+    cak_text_add(&b, "%8s  ", cell[4]);
+    if (w->reason) {
+        int bytes = cak_fitting(cell[5], w->reason), gap = w->reason - cak_columns(cell[5]);
+        cak_text_add(&b, "%.*s%*s  ", bytes, cell[5], gap > 0 ? gap : 0, "");
+    }
+    cak_text_add(&b, "%s", cell[6]);
+    print_line(cak_text_done(&b), w->room);
+}
 
 static void print_table(const view *v)
 {
-    int n = v->s->sweep->n_points, wide = 9, room = terminal_width();
-    const char *metric = v->s->sweep->metric ? cak_visible(v->a, v->s->sweep->metric) : "METRIC";
-    int metric_wide = widest(8, metric);
-    for (int i = 0; i < n; i++) wide = widest(wide, overrides_text(v, i));
-    const char *head = cak_arena_print(v->a, "%-16s  %-*s  %-11s  %6s  %*s  %8s  %s", "ID", wide, "OVERRIDES", "STATE", "EPOCH",
-                                       metric_wide, metric, "ATTEMPTS", "REASON");
-    printf("%.*s\n", room, head);
-    for (int i = 0; i < n; i++) {
+    const cak_sweep *sweep = v->s->sweep;
+    widths w = measure(v);
+    const char *metric = sweep->metric ? cak_visible(v->a, sweep->metric) : "";
+    if (*v->brief.common) printf("all points: %s\n\n", cak_visible(v->a, v->brief.common));
+    print_row(
+        v, &w,
+        (const char *const[]){ "ID", "STATE", "EPOCH", metric, "ATTEMPTS", "REASON", sweep->n_points > 1 ? "OVERRIDES" : "" });
+    for (int i = 0; i < sweep->n_points; i++) {
         const cak_point_status *p = &v->point[i];
-        const char *line =
-            cak_arena_print(v->a, "%-16s  %-*s  %-11s  %6" PRId64 "  %*s  %8d  %s", v->s->sweep->point[i].id, wide,
-                            overrides_text(v, i), cak_point_state_name(p->state), p->run ? p->run->epochs : 0, metric_wide,
-                            metric_text(v, i), p->attempts, p->reason ? cak_visible(v->a, p->reason) : "");
-        int length = (int)strlen(line);
-        while (length && line[length - 1] == ' ') length--;
-        printf("%.*s\n", length < room ? length : room, line);
+        const char *epoch = cak_arena_print(v->a, "%" PRId64, p->run ? p->run->epochs : 0);
+        const char *attempts = cak_arena_print(v->a, "%d", p->attempts);
+        print_row(v, &w,
+                  (const char *const[]){ sweep->point[i].id, cak_point_state_name(p->state), epoch, metric_text(v, i), attempts,
+                                         reason_text(v, i), overrides_text(v, i) });
     }
+}
+
+static void print_best(const view *v)
+{
+    int64_t epochs = v->point[v->best].run->epochs;
+    const char *line = cak_arena_print(v->a, "best so far: %s=%.6g after %" PRId64 " epoch%s: %s %s",
+                                       cak_visible(v->a, v->s->sweep->metric), metric_of(v, v->best), epochs,
+                                       epochs == 1 ? "" : "s", v->s->sweep->point[v->best].id, overrides_text(v, v->best));
+    print_line(line, terminal_width());
+}
+
+static bool has_more(const view *v)
+{
+    return v->count[CAK_POINT_WAITING] || v->count[CAK_POINT_RUNNING] || v->count[CAK_POINT_INTERRUPTED] ||
+           v->count[CAK_POINT_KILLED];
 }
 
 static void print_text(const view *v)
 {
+    int n = v->s->sweep->n_points;
     print_table(v);
-    printf("\n%s: %d points", cak_visible(v->a, v->s->dir), v->s->sweep->n_points);
+    printf("\n%s: %d point%s", cak_visible(v->a, v->s->dir), n, n == 1 ? "" : "s");
     const char *gap = ": ";
     for (int i = 0; i < CAK_POINT_STATES; i++) {
         if (!v->count[i]) continue;
@@ -112,10 +177,11 @@ static void print_text(const view *v)
         gap = ", ";
     }
     puts("");
-    if (v->slurm.running + v->slurm.pending) printf("slurm: %d tasks running, %d pending\n", v->slurm.running, v->slurm.pending);
-    if (v->best >= 0)
-        printf("best so far: %s=%.6g after %" PRId64 " epochs, %s (%s)\n", cak_visible(v->a, v->s->sweep->metric),
-               metric_of(v, v->best), v->point[v->best].run->epochs, overrides_text(v, v->best), v->s->sweep->point[v->best].id);
+    int running = v->slurm.running, pending = v->slurm.pending;
+    if (running + pending) printf("slurm: %d task%s running, %d pending\n", running, running == 1 ? "" : "s", pending);
+    if (v->best >= 0) print_best(v);
+    if (!has_more(v) && n > 1 && v->count[CAK_POINT_FAILED] < n)
+        printf("compare with: cak compare %s\n", cak_visible(v->a, v->s->dir));
 }
 
 /* ---- JSON ---- */
@@ -180,8 +246,7 @@ static bool show(cak_diag *d, const char *dir, bool json, bool watch)
     if (json) print_json(&v);
     else print_text(&v);
     fflush(stdout);
-    bool more =
-        v.count[CAK_POINT_WAITING] || v.count[CAK_POINT_RUNNING] || v.count[CAK_POINT_INTERRUPTED] || v.count[CAK_POINT_KILLED];
+    bool more = has_more(&v);
     cak_arena_close(a);
     cak_sweep_dir_close(s);
     return more;

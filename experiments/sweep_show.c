@@ -52,16 +52,6 @@ void cak_show_alarm(cak_show *v, const char *fmt, ...)
     va_end(ap);
 }
 
-/* Bytes of the text that `columns` hold; no character is cut in two. */
-static int fitting(const char *text, int columns)
-{
-    int n = 0;
-    for (; text[n] && columns > 0; columns--) do
-            n++;
-        while (((unsigned char)text[n] & 0xc0) == 0x80);
-    return n;
-}
-
 void cak_show_block(cak_show *v, cak_arena *a, const char *const *line, int n)
 {
     if (v->mode != CAK_PROGRESS_BAR) return;
@@ -73,7 +63,7 @@ void cak_show_block(cak_show *v, cak_arena *a, const char *const *line, int n)
     if (v->drawn) cak_text_add(&b, "\033[%dA\r", v->drawn);
     for (int i = first; i < n; i++) {
         const char *text = cak_visible(a, line[i]);
-        cak_text_add(&b, "%.*s\033[K\n", fitting(text, width - 1), text);
+        cak_text_add(&b, "%.*s\033[K\n", cak_fitting(text, width - 1), text);
     }
     cak_text_add(&b, "\033[J");
     fputs(cak_text_done(&b), stderr);

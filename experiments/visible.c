@@ -14,6 +14,22 @@ const char *cak_visible(cak_arena *a, const char *text)
     return out;
 }
 
+int cak_columns(const char *text)
+{
+    int n = 0;
+    for (; *text; text++) n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+int cak_fitting(const char *text, int columns)
+{
+    int n = 0;
+    for (; text[n] && columns > 0; columns--) do
+            n++;
+        while (((unsigned char)text[n] & 0xc0) == 0x80);
+    return n;
+}
+
 typedef struct unit {
     double size;
     const char *name;
