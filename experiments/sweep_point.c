@@ -10,7 +10,7 @@
 #include "graph/io.h"
 #include "graph/text.h"
 
-enum { MAX_DEPTH = 8, BUSY_PAUSE = 1 };
+enum { MAX_DEPTH = 8, BUSY_PAUSE = 1, CROWDED_PAUSE = 1 };
 
 const char *cak_worker_label(cak_arena *a, const cak_worker *w, int point)
 {
@@ -142,7 +142,9 @@ static bool start(cak_worker *w, cak_arena *a, int point, int claim, const cak_p
         return false;
     cak_child_spec spec = { point, p->attempts + 1, resume, w->threads, w->o->cache, claim };
     cak_diag *d = cak_diag_open();
-    bool ok = cak_child_start(w->a, d, w->s, &spec, &r->child) || refuse_as(w, point, d);
+    bool ok = cak_child_start(w->a, d, w->s, &spec, &r->child);
+    if (!ok && w->n_running) w->not_before = cak_seconds() + CROWDED_PAUSE; /* there is room when one of them has ended */
+    else if (!ok) refuse_as(w, point, d);
     cak_diag_close(d);
     if (!ok) return false;
     w->n_running++;
@@ -246,7 +248,8 @@ void cak_worker_ended(cak_worker *w, int i, int status)
     cak_running r = w->running[i];
     cak_attempt t = cak_child_ended(a, &r.child, status);
     cak_point_status p;
-    t.stopped_early = r.stopped_early && t.exit_code == CAK_EXIT_STOPPED;
+    t.stopped_early = r.why && t.exit_code == CAK_EXIT_STOPPED;
+    if (t.stopped_early) t.reason = r.why;
     cak_point_outcome(a, w->s, r.point, &p, &t.changes);
     if (t.exit_code == CAK_EXIT_BUSY) leave_busy(w, r.point);
     else if (r.asked && t.signal == SIGTERM) leave_unbegun(w, a, r.point);

@@ -2,12 +2,14 @@
 #include "experiments/sweep_run.h"
 
 #include <errno.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "experiments/launch_slurm.h"
+#include "experiments/sweep_claim.h"
 #include "experiments/sweep_signals.h"
 #include "experiments/sweep_worker.h"
 #include "graph/io.h"
@@ -115,7 +117,7 @@ static void kill_children(cak_worker *w)
 static bool may_start(const cak_worker *w, int point)
 {
     const cak_task *t = &w->task[point];
-    if (t->closed || (w->only >= 0 && point != w->only) || t->not_before > cak_seconds()) return false;
+    if (t->closed || (w->only >= 0 && point != w->only) || fmax(t->not_before, w->not_before) > cak_seconds()) return false;
     for (int i = 0; i < w->n_running; i++)
         if (w->running[i].point == point) return false;
     return true;
@@ -173,7 +175,9 @@ static bool loop(cak_worker *w)
         while (w->n_running < w->jobs && start_next(w)) {}
         if (is_over(w)) return true;
         if (!w->n_running && !told)
-            cak_show_line(&w->show, "waiting for %d points that other processes run", open_points(w)), told = true;
+            cak_show_line(&w->show, "waiting for %d point%s that other processes run", open_points(w),
+                          open_points(w) == 1 ? "" : "s"),
+                told = true;
         bool watch = w->show.mode == CAK_PROGRESS_BAR || w->s->sweep->early.min_iter;
         if (watch && cak_seconds() >= next_watch) cak_worker_watch(w), next_watch = cak_seconds() + WATCH_EVERY;
         cak_worker_draw(w);
@@ -209,6 +213,13 @@ static void list_bad(cak_worker *w, cak_arena *a, int point, const cak_point_sta
                    cak_io_exists(log) ? "; log: " : "", cak_io_exists(log) ? log : "");
 }
 
+/* All points have ended, and there are results. */
+static bool is_comparable(const tally *t, int points)
+{
+    bool open = t->left || t->state[CAK_POINT_RUNNING] || t->state[CAK_POINT_KILLED];
+    return points > 1 && !open && t->state[CAK_POINT_FAILED] < points;
+}
+
 /* Look once more at all points and say how they ended. */
 static tally report(cak_worker *w)
 {
@@ -228,7 +239,9 @@ static tally report(cak_worker *w)
     cak_text_builder b = { .a = a };
     for (int i = 0; i < CAK_POINT_STATES; i++)
         if (t.state[i]) cak_text_add(&b, "%s%d %s", b.n ? ", " : "", t.state[i], cak_point_state_name((cak_point_state)i));
-    cak_show_line(&w->show, "%s: %d points: %s", w->s->dir, w->s->sweep->n_points, cak_text_done(&b));
+    int n = w->s->sweep->n_points;
+    cak_show_line(&w->show, "%s: %d point%s: %s", w->s->dir, n, n == 1 ? "" : "s", cak_text_done(&b));
+    if (is_comparable(&t, n)) cak_show_line(&w->show, "compare with: cak compare %s", w->s->dir);
     cak_arena_close(a);
     return t;
 }
@@ -268,7 +281,7 @@ static bool make_folders(cak_diag *d, const cak_sweep_dir *s)
 
 static int run_points(cak_worker *w)
 {
-    if (!make_folders(w->d, w->s) || !cak_signals_open(w->d)) return cak_diag_exit(w->d);
+    if (!make_folders(w->d, w->s) || !cak_claim_allowed(w->d, w->s) || !cak_signals_open(w->d)) return cak_diag_exit(w->d);
     survey(w);
     bool patient = loop(w);
     cak_signals_close();
@@ -276,7 +289,8 @@ static int run_points(cak_worker *w)
     if (!patient) return CAK_EXIT_FORCED;
     write_summary(w);
     tally t = report(w);
-    return exit_code(w, &t);
+    int code = exit_code(w, &t);
+    return code == CAK_EXIT_STOPPED && cak_diag_errors(w->d) ? cak_diag_exit(w->d) : code; /* 75 asks to be called again */
 }
 
 static bool can_run_here(cak_diag *d, const cak_sweep_dir *s, const cak_sweep_options *o)

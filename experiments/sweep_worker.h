@@ -23,7 +23,8 @@ typedef struct cak_running {
     int64_t epochs, of_epochs; /* completed; in all, 0: not known */
     char metric[96];           /* "violations=0.2252", "" before the first epoch */
     int judged;                /* decisions of early termination that it has passed */
-    bool stopped_early, asked; /* SIGUSR1 was sent, SIGTERM was sent */
+    const char *why;           /* "not among the best 1/3 after epoch 3": SIGUSR1 was sent; NULL: it was not */
+    bool asked;                /* SIGTERM was sent */
 } cak_running;
 
 typedef struct cak_worker {
@@ -40,6 +41,7 @@ typedef struct cak_worker {
     int n_durations;     /* of runs that ended in this call ... */
     double durations;    /* ... their sum, s */
     double next_summary; /* not before */
+    double not_before;   /* no point is started; the machine had no room for another process */
     bool stopping;       /* a signal came: no new points */
     cak_show show;
 } cak_worker;

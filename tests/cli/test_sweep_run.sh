@@ -122,6 +122,18 @@ grep -q 'killed .*: signal 9 (Killed); log: .*; it is tried again' "$work/err" |
 grep -q '  killed: signal 9 (Killed); log: ' "$work/err" || fail "the report does not name the killed point"
 same "$(lines bad)" 2 "attempts of a killed point"
 
+# what cannot be written is no reason to be called again, as 75 would be
+"$cak" sweep "$work/bad" --progress plain >/dev/null 2>"$work/err" &
+pid=$!
+wait_for "a run that goes on" runs
+rm "$work/bad/summary.csv"
+mkdir "$work/bad/summary.csv"
+kill -TERM $pid
+wait $pid
+[ $? -eq 6 ] || { fail "a summary that cannot be written is not exit code 6"; cat "$work/err"; }
+rmdir "$work/bad/summary.csv"
+last=$child
+
 # a launcher dies: its child holds the claim, too, until it has stopped, which it does by itself
 "$cak" sweep "$work/bad" --progress plain >/dev/null 2>"$work/bad.err" &
 pid=$!
@@ -131,7 +143,7 @@ ls -l "/proc/$child/fd" | grep -q 'claims/[0-9a-f]*\.lock' || fail "the child do
 kill -KILL $pid
 wait $pid 2>/dev/null
 wait_for "the end of an orphan" '"$cak" sweep status "$work/bad" | grep -q "1 interrupted"'
-same "$(lines bad)" 2 "an attempt that nobody saw end"
+same "$(lines bad)" 3 "an attempt that nobody saw end"
 
 # the insistent user
 "$cak" sweep "$work/bad" --progress plain >/dev/null 2>"$work/err" &
@@ -143,7 +155,7 @@ sleep 0.05
 kill -INT $pid 2>/dev/null
 wait $pid
 code=$?
-[ $code -eq 130 ] && same "$(lines bad)" 2 "a killed child leaves no record"
+[ $code -eq 130 ] && same "$(lines bad)" 3 "a killed child leaves no record"
 [ $code -eq 130 ] || [ $code -eq 75 ] || { fail "SIGINT, and again: exit $code"; cat "$work/err"; } # 75: the run was faster
 
 # a corpus that is not there is a failure of the point, never tried again by itself
@@ -179,6 +191,24 @@ same "$(lines foreign)" 1 "a point is trained in a directory of somebody else"
 expect 10 "move it away to train the point anew" "$cak" agent "$work/foreign" --index 1 --retry failed
 ls "$runs/$(point 2)"/ckpt/* >/dev/null || fail "checkpoints beside a damaged run.json are removed"
 
+# a directory that cannot be written is one error
+cp -r "$work/whole" "$work/locked"
+rm "$work/locked/claims/summary.lock"
+mkdir "$work/locked/claims/summary.lock"
+expect 6 "cannot lock" "$cak" sweep "$work/locked" --progress plain
+grep -q failed "$work/err" && fail "a directory that cannot be written: points are called failed"
+
+# no room for a second process: the first one is waited for
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+    mkdir "$work/crowded"
+    cp "$work/whole/sweep.yaml" "$work/whole/plan.jsonl" "$work/crowded"
+    chmod a+rx "$work" && chmod a+r "$work/base.yaml" && chmod -R a+rwX "$work/crowded"
+    crowded() { setpriv --reuid 54321 --regid 54321 --clear-groups bash -c 'ulimit -u 2; exec "$@"' crowded "$cak" "$@"; }
+    if crowded --version >/dev/null 2>&1; then
+        expect 0 "4 finished, 2 diverged" env XDG_CACHE_HOME="$work/crowded/cache" bash -c "$(declare -f crowded); cak=$cak; crowded sweep $work/crowded --jobs 2 --threads 1 --progress plain"
+    fi
+fi
+
 # agents; a configuration that has changed since the plan was made is not run
 mkdir "$work/agents"
 cp "$work/whole/sweep.yaml" "$work/whole/plan.jsonl" "$work/agents"
@@ -209,6 +239,8 @@ YAML
 expect 0 "not among the best 1/2 after epoch 2" "$cak" sweep "$work/early.yaml" --sweep-dir "$work/early" --progress plain
 grep -q "times to divergence are censored" "$work/err" || fail "no warning of censoring"
 same "$(cut -d, -f2-4 "$work/early/summary.csv" | tail -2)" "$(printf '2,finished,0\n20000,stopped,75')" "early termination"
+expect 0 "not among the best 1/2 after epoch 2" "$cak" sweep status "$work/early"
+grep -q "compare with: cak compare $work/early" "$work/out" || fail "no next step after a sweep"
 grep -q '"stopped_early":true' "$work"/early/attempts/* || fail "an early stop is not recorded"
 expect 0 "1 finished, 1 stopped" "$cak" sweep "$work/early" --progress plain
 same "$(lines early)" 2 "a stopped point is started again"
