@@ -59,7 +59,7 @@ static const cak_metrics_table *epochs_of(cak_run_set *s, cak_diag *d, const cak
 /* Smaller is better; what is not finite where a run has a record of it is as bad as divergence. */
 static double score(const cak_member *r, const cak_metrics_table *t, const cak_compared_metric *m, double value)
 {
-    if (r->outcome == CAK_OUTCOME_INCOMPLETE) return (double)NAN;
+    if (r->outcome == CAK_OUTCOME_INCOMPLETE || r->outcome == CAK_OUTCOME_STOPPED) return (double)NAN;
     if (r->outcome == CAK_OUTCOME_DIVERGED) return (double)INFINITY;
     if (!t || !t->n_rows || cak_metrics_column(t, m->name) < 0) return (double)NAN;
     if (!isfinite(value)) return (double)INFINITY;

@@ -1,8 +1,8 @@
 /* Comparing arms: runs that are equal in all keys but a few (seed) make an arm; arms are described and tested against each other.
 **
 ** Divergence is a result. Means and intervals are over the runs that have a value: finished ones, and those still running with what they
-** have so far. Ranks and tests take a diverged run as the worst there is; runs that failed or were interrupted say nothing and are counted
-** apart. A metric is better when it is smaller unless the sweep or --goal says otherwise. */
+** have so far. Ranks and tests take a diverged run as the worst there is. A run that its sweep stopped early is censored at that time: its
+** metrics are those of an unfinished run and count nowhere. Runs that failed or were interrupted say nothing and are counted apart. A metric is better when it is smaller unless the sweep or --goal says otherwise. */
 #ifndef EXPERIMENTS_COMPARE_H
 #define EXPERIMENTS_COMPARE_H
 

@@ -277,18 +277,31 @@ static void warn_strangers(const cak_comparison *c, cak_diag *d)
                  all);
 }
 
+static void warn_stopped(const cak_comparison *c, cak_diag *d)
+{
+    cak_text_builder b = { .a = c->set->arena };
+    int stopped = 0, bare = 0; /* arms that have no other runs */
+    for (int k = 0; k < c->n_arms; k++) {
+        const int n = c->arm[k].count[CAK_OUTCOME_STOPPED];
+        stopped += n;
+        if (n && n == c->arm[k].n) cak_text_add(&b, "%s%s", bare++ ? ", " : "", c->arm[k].name);
+    }
+    const char *rankless = !bare ? ""
+                                 : cak_arena_print(b.a, "; arm%s %s %s no other runs and no rank", bare > 1 ? "s" : "",
+                                                   cak_text_done(&b), bare > 1 ? "have" : "has");
+    if (stopped)
+        cak_warn(d, CAK_NOWHERE,
+                 "%d run%s stopped early: means, ranks and tests of metrics take only the others, a selection; times to "
+                 "divergence are censored there, shares of diverged runs are too small%s",
+                 stopped, stopped > 1 ? "s were" : " was", rankless);
+}
+
 void cak_compare_warn(const cak_comparison *c, cak_diag *d)
 {
-    int stopped = 0;
     warn_strangers(c, d);
     for (int i = 0; i < c->n_contrasts; i++)
         if (!c->contrast[i].paired) warn_unpaired(c, d, i);
-    for (int k = 0; k < c->n_arms; k++) stopped += c->arm[k].count[CAK_OUTCOME_STOPPED];
-    if (stopped)
-        cak_warn(d, CAK_NOWHERE,
-                 "%d run%s stopped early: times to divergence are censored there, shares of diverged runs are too small; "
-                 "ranks and tests take their metrics as they were then, means leave them out",
-                 stopped, stopped > 1 ? "s were" : " was");
+    warn_stopped(c, d);
     if (c->set->waiting)
         cak_warn(d, CAK_NOWHERE, "points of the sweep that are not started yet and left out: %d", c->set->waiting);
 }

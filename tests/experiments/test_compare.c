@@ -587,8 +587,13 @@ START_TEST(points_of_a_sweep)
     ck_assert_int_eq(c->arm[0].known, 1);
     ck_assert_int_eq(c->arm[1].count[CAK_OUTCOME_STOPPED], 1);
     ck_assert_int_eq(c->arm[1].metric[0].n, 0);
-    must_have(warnings(c), "1 run was stopped early: times to divergence are censored there");
-    must_have(warnings(c), "ranks and tests take their metrics as they were then, means leave them out");
+    ck_assert_int_eq(c->arm[1].place, 0);
+    ck_assert(isnan(c->metric[0].score[1]));
+    ck_assert_int_eq(cak_arm_times(c, &c->arm[1]).n, 1);
+    must_have(warnings(c),
+              "1 run was stopped early: means, ranks and tests of metrics take only the others, a selection; times to "
+              "divergence are censored there, shares of diverged runs are too small; arm B has no other runs and no "
+              "rank");
     must_have(warnings(c), "points of the sweep that are not started yet and left out: 2");
     /* a run that is named by itself, or found below, takes its state from the sweep, too */
     cak_run_set_close(s);
