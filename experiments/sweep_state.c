@@ -44,7 +44,7 @@ static void by_attempt(cak_arena *a, const cak_attempt *t, cak_point_status *out
         return;
     }
     out->state = state_of_code(t->exit_code);
-    if (t->stopped_early && out->state == CAK_POINT_INTERRUPTED) out->state = CAK_POINT_STOPPED;
+    if (t->stopped_early && out->state == CAK_POINT_INTERRUPTED) out->state = CAK_POINT_STOPPED, out->reason = t->reason;
     if (out->state == CAK_POINT_FAILED) out->reason = cak_arena_print(a, "exit code %d%s%s", t->exit_code, colon, reason);
 }
 

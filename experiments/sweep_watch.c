@@ -29,10 +29,10 @@ static cak_history history_of(cak_arena *a, cak_diag *d, const cak_worker *w, in
 
 static void stop_early(cak_worker *w, cak_arena *a, cak_running *r, int k)
 {
-    r->stopped_early = true;
+    const cak_hyperband *early = &w->s->sweep->early;
+    r->why = cak_arena_print(w->a, "not among the best 1/%g after epoch %" PRId64, early->eta, cak_hyperband_epoch(early, k));
     kill(r->child.pid, SIGUSR1);
-    cak_show_line(&w->show, "stopping %s: not among the best 1/%g after epoch %" PRId64, cak_worker_label(a, w, r->point),
-                  w->s->sweep->early.eta, cak_hyperband_epoch(&w->s->sweep->early, k));
+    cak_show_line(&w->show, "stopping %s: %s", cak_worker_label(a, w, r->point), r->why);
 }
 
 /* The decisions that the child has reached since the last look. */
@@ -40,7 +40,7 @@ static void judge(cak_worker *w, cak_arena *a, cak_diag *d, cak_running *r)
 {
     const cak_sweep *sweep = w->s->sweep;
     int reached = cak_hyperband_reached(&sweep->early, r->epochs), n = sweep->n_points;
-    if (!sweep->metric || r->stopped_early || r->asked || reached <= r->judged) return;
+    if (!sweep->metric || r->why || r->asked || reached <= r->judged) return;
     cak_history *all = cak_arena_alloc(a, (size_t)n * sizeof *all);
     for (int i = 0; i < n; i++) all[i] = history_of(a, d, w, i);
     for (; r->judged < reached; r->judged++) {
