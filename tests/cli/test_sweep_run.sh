@@ -32,6 +32,7 @@ same_end() { # NAME: the summary of an undisturbed sweep, and no run done twice
 
 # undisturbed
 plan 0 "6 points: 4 finished, 2 diverged" whole
+grep -qx "compare with: cak compare $work/whole" "$work/err" || fail "an ended sweep names no next step"
 same "$(lines whole)" 6 "an attempt for each point"
 same "$(head -1 "$work/whole/summary.csv" | cut -d, -f1-8)" "id,train.phases.critic.optimizer.lr,seed,state,exit_code,epochs,steps,diverged_step" "columns of the summary"
 same "$(cut -d, -f2-8 "$work/whole/summary.csv" | sed -n 5,7p)" "$(printf '1e-3,1,finished,0,2,10,\n1e6,0,diverged,5,0,0,0\n1e6,1,diverged,5,0,0,0')" "rows of the summary"
