@@ -74,7 +74,7 @@ static void add_notes(cak_text_builder *b, const cak_comparison *c)
         cak_text_add(b, "metrics: %s; mean ± sd, interquartile mean [bootstrap 95 %%]\n",
                      strcmp(c->stat, "last") == 0 ? "last epoch" : c->stat);
     if (partial) cak_text_add(b, "* over that many runs, those that finished%s\n", running ? " or are still running" : "");
-    if (c->n_arms > 1 && c->n_metrics)
+    if (c->n_arms > 1 && c->n_goals)
         cak_text_add(b, "rank: mean rank of the runs by %s (%s is better), diverged runs are the worst\n", c->metric[0].name,
                      c->metric[0].maximize ? "more" : "less");
 }
@@ -102,11 +102,24 @@ static void add_pairing(cak_text_builder *b, const cak_comparison *c)
     cak_text_add(b, "\n");
 }
 
+/* "tested: divergence, its time, violations; 3 metrics without a goal are not (see --goal and --metric)" */
+static void add_tested(cak_text_builder *b, const cak_comparison *c)
+{
+    const int described = c->n_metrics - c->n_goals;
+    cak_text_add(b, "tested: divergence, its time");
+    for (int k = 0; k < c->n_goals; k++) cak_text_add(b, ", %s", c->metric[k].name);
+    if (described)
+        cak_text_add(b, "; %d metric%s without a goal %s not (see --goal and --metric)", described, described > 1 ? "s" : "",
+                     described > 1 ? "are" : "is");
+    cak_text_add(b, "\n");
+}
+
 static void add_tests(cak_text_builder *b, const cak_comparison *c, const cak_table *tests, bool markdown)
 {
     if (!c->n_contrasts) return;
     cak_text_add(b, "\n");
     add_pairing(b, c);
+    add_tested(b, c);
     if (c->baseline >= 0) cak_text_add(b, "arm %s against each other arm", c->arm[c->baseline].name);
     else cak_text_add(b, "all pairs of arms");
     cak_text_add(b, "; p after Holm over %d test%s in a column, the arm that is better, pairs of which one diverged (a:b)\n\n",
@@ -190,7 +203,8 @@ static const char doc[] =
     "they are the worst in ranks and tests. Runs that failed, were killed or interrupted are counted as failed and say nothing "
     "else.\n\n"
     "RUN is a run directory, the id of a run below ./runs, a directory with runs below, or a sweep directory.\n"
-    "Metrics are better when smaller unless the sweep or --goal says otherwise.";
+    "Tested are divergence, violations, the sweep's metric, and those of --goal and --metric; they are better when smaller\n"
+    "unless the sweep or --goal says otherwise. Other metrics are described only.";
 
 int cak_cmd_compare(int argc, char **argv)
 {
@@ -200,9 +214,9 @@ int cak_cmd_compare(int argc, char **argv)
         { "where", "EXPR", "only runs for which this holds, as in `cak ls`", &q.where },
         { "except", "KEY,..", "keys that make no arms (default: seed)", &q.except },
         { "pair", "KEY,..", "keys that pair runs of two arms (default: the sweep's pair_by, or seed)", &q.pair },
-        { "metric", "NAME,..", "metrics (default: those without a dot)", &q.metric },
+        { "metric", "NAME,..", "only these metrics, and test them (default: those without a dot)", &q.metric },
         { "stat", "WHICH", "value of a run: last (default), best, mean-last-N epochs", &q.stat },
-        { "goal", "NAME=min|max,..", "what is better; the first one ranks", &q.goal },
+        { "goal", "NAME=min|max,..", "what is better: test these, too; the first one ranks", &q.goal },
         { "baseline", "EXPR", "test this arm against each other arm, e.g. hp.lr=1e-4", &q.baseline },
         { "all", NULL, "show the keys that are the same, and all that follow from others", &q.all },
         { "csv", NULL, "print the arms as CSV", &q.csv },

@@ -101,62 +101,60 @@ static bool read_goal(cak_comparison *c, cak_diag *d, cak_names all, const char 
     return is_metric(d, all, "goal", *name);
 }
 
-static void to_front(cak_comparison *c, const char *name)
+static int find_metric(const cak_comparison *c, const char *name)
 {
-    for (int k = 0; k < c->n_metrics; k++) {
-        if (strcmp(c->metric[k].name, name) != 0) continue;
-        cak_compared_metric first = c->metric[k];
-        memmove(c->metric + 1, c->metric, (size_t)k * sizeof *c->metric);
-        c->metric[0] = first;
-    }
-}
-
-static void set_goal(cak_comparison *c, const char *name, bool maximize)
-{
-    for (int k = 0; k < c->n_metrics; k++)
-        if (strcmp(c->metric[k].name, name) == 0) c->metric[k].maximize = maximize;
-}
-
-/* Goals, and the metric that ranks: the first of --goal, the sweep's, the first of --metric, violations, or whatever comes first. */
-static bool choose_goals(cak_comparison *c, cak_diag *d, const cak_compare_options *o, cak_names all)
-{
-    const cak_sweep *sweep = cak_run_set_sweep(c->set);
-    if (!o->metric.n) to_front(c, "violations");
-    if (sweep && sweep->metric) {
-        set_goal(c, sweep->metric, sweep->maximize);
-        to_front(c, sweep->metric);
-    }
-    for (int i = o->goal.n - 1; i >= 0; i--) {
-        const char *name = NULL;
-        bool maximize = false;
-        if (!read_goal(c, d, all, o->goal.name[i], &maximize, &name)) return false;
-        set_goal(c, name, maximize);
-        to_front(c, name);
-    }
-    return true;
+    int k = 0;
+    while (k < c->n_metrics && strcmp(c->metric[k].name, name) != 0) k++;
+    return k;
 }
 
 static void add_metric(cak_comparison *c, const char *name)
 {
-    for (int k = 0; k < c->n_metrics; k++)
-        if (strcmp(c->metric[k].name, name) == 0) return;
+    if (find_metric(c, name) < c->n_metrics) return;
     cak_compared_metric m = { .name = name };
     m.value = cak_arena_alloc(c->set->arena, (size_t)c->set->n * sizeof *m.value);
     m.score = cak_arena_alloc(c->set->arena, (size_t)c->set->n * sizeof *m.score);
     c->metric[c->n_metrics++] = m;
 }
 
+/* The metric becomes the first one; those with goals stand before the others. */
+static void set_goal(cak_comparison *c, const char *name, bool maximize)
+{
+    add_metric(c, name);
+    const int k = find_metric(c, name);
+    cak_compared_metric first = c->metric[k];
+    first.maximize = maximize;
+    memmove(c->metric + 1, c->metric, (size_t)k * sizeof *c->metric);
+    c->metric[0] = first;
+    c->n_goals += k >= c->n_goals;
+}
+
+/* The metric that ranks is the first of --goal, the sweep's, the first of --metric, violations. */
+static bool choose_goals(cak_comparison *c, cak_diag *d, const cak_compare_options *o, cak_names all)
+{
+    const cak_sweep *sweep = cak_run_set_sweep(c->set);
+    if (o->metric.n) c->n_goals = c->n_metrics;
+    else if (cak_names_have(all, "violations")) set_goal(c, "violations", false);
+    if (sweep && sweep->metric && cak_names_have(o->metric.n ? o->metric : all, sweep->metric))
+        set_goal(c, sweep->metric, sweep->maximize);
+    for (int i = o->goal.n - 1; i >= 0; i--) {
+        const char *name = NULL;
+        bool maximize = false;
+        if (!read_goal(c, d, all, o->goal.name[i], &maximize, &name)) return false;
+        set_goal(c, name, maximize);
+    }
+    return true;
+}
+
 static bool choose_metrics(cak_comparison *c, cak_diag *d, const cak_compare_options *o)
 {
     cak_arena *a = c->set->arena;
     cak_names all = cak_run_set_metrics(c->set, false), list = o->metric.n ? o->metric : cak_run_set_metrics(c->set, true);
-    c->metric = cak_arena_alloc(a, ((size_t)list.n + 2) * sizeof *c->metric);
+    c->metric = cak_arena_alloc(a, ((size_t)list.n + (size_t)o->goal.n + 2) * sizeof *c->metric);
     for (int i = 0; i < list.n; i++) {
         if (!is_metric(d, all, "metric", list.name[i])) return false;
         add_metric(c, list.name[i]);
     }
-    const cak_sweep *sweep = cak_run_set_sweep(c->set);
-    if (!o->metric.n && sweep && sweep->metric && cak_names_have(all, sweep->metric)) add_metric(c, sweep->metric);
     return choose_goals(c, d, o, all);
 }
 
@@ -251,11 +249,11 @@ static void rank_arms(cak_comparison *c)
     double *x = cak_arena_alloc(c->set->arena, ((size_t)n_runs + 1) * sizeof *x),
            *rank = cak_arena_alloc(c->set->arena, ((size_t)n_runs + 1) * sizeof *rank);
     int n = 0, k = 0;
-    for (int i = 0; c->n_metrics && i < n_runs; i++)
+    for (int i = 0; c->n_goals && i < n_runs; i++)
         if (!isnan(c->metric[0].score[i])) x[n++] = c->metric[0].score[i];
     cak_midranks(x, n, rank);
     double *of = cak_arena_alloc(c->set->arena, ((size_t)n_runs + 1) * sizeof *of); /* by run */
-    for (int i = 0; i < n_runs; i++) of[i] = c->n_metrics && !isnan(c->metric[0].score[i]) ? rank[k++] : (double)NAN;
+    for (int i = 0; i < n_runs; i++) of[i] = c->n_goals && !isnan(c->metric[0].score[i]) ? rank[k++] : (double)NAN;
     for (int j = 0; j < c->n_arms; j++) {
         double sum = 0;
         int ranked = 0;

@@ -2,7 +2,9 @@
 **
 ** Divergence is a result. Means and intervals are over the runs that have a value: finished ones, and those still running with what they
 ** have so far. Ranks and tests take a diverged run as the worst there is. A run that its sweep stopped early is censored at that time: its
-** metrics are those of an unfinished run and count nowhere. Runs that failed or were interrupted say nothing and are counted apart. A metric is better when it is smaller unless the sweep or --goal says otherwise. */
+** metrics are those of an unfinished run and count nowhere. Runs that failed or were interrupted say nothing and are counted apart. A metric has a
+** goal when the sweep or the user names it, and `violations` has one; it is better when it is smaller unless the sweep or --goal says
+** otherwise. Other metrics (schedules, scales) are described without ranks and tests: neither direction of them is better. */
 #ifndef EXPERIMENTS_COMPARE_H
 #define EXPERIMENTS_COMPARE_H
 
@@ -12,7 +14,7 @@
 typedef struct cak_compare_options {
     cak_names except; /* empty: those of `pair` and seed */
     cak_names pair;   /* empty: the sweep's pair_by, or seed */
-    cak_names metric; /* empty: headline metrics */
+    cak_names metric; /* these have goals; empty: headline metrics */
     cak_names goal;   /* "NAME=min" or "NAME=max" */
     const char
         *baseline;    /* expression that one arm meets; NULL: all pairs of up to six arms, or the first arm against the others */
@@ -58,7 +60,7 @@ typedef struct cak_contrast { /* two arms */
     int complete;        /* of these, pairs with an outcome on both sides */
     int only_a, only_b;  /* paired: pairs of which one diverged */
     cak_contrast_test diverged, time;
-    cak_contrast_test *metric;
+    cak_contrast_test *metric; /* of those with a goal */
 } cak_contrast;
 
 typedef enum cak_streams_same { CAK_STREAMS_UNKNOWN, CAK_STREAMS_SAME, CAK_STREAMS_DIFFER } cak_streams_same;
@@ -68,8 +70,8 @@ typedef struct cak_comparison {
     cak_axes *axes;
     cak_names except, pair;
     const char *stat;
-    cak_compared_metric *metric; /* the first one ranks */
-    int n_metrics;
+    cak_compared_metric *metric; /* the first one ranks when it has a goal */
+    int n_metrics, n_goals;      /* the first n_goals metrics have a goal */
     cak_arm *arm;
     int n_arms;
     cak_contrast *contrast;

@@ -215,14 +215,14 @@ static void contrast(cak_comparison *c, cak_contrast *t, const char *const *id)
     if (t->paired) add_streams(c, &m, &r);
     test_divergence(c, t, &m);
     test_times(c, t);
-    t->metric = cak_arena_alloc(c->set->arena, ((size_t)c->n_metrics + 1) * sizeof *t->metric);
-    for (int k = 0; k < c->n_metrics; k++)
+    t->metric = cak_arena_alloc(c->set->arena, ((size_t)c->n_goals + 1) * sizeof *t->metric);
+    for (int k = 0; k < c->n_goals; k++)
         t->metric[k] = t->paired ? test_paired(c, &m, c->metric[k].score) : test_unpaired(c, t, c->metric[k].score);
 }
 
 /* ---- the family ---- */
 
-static cak_contrast_test *column(cak_contrast *t, int k) /* -2 divergence, -1 times, then metrics */
+static cak_contrast_test *column(cak_contrast *t, int k) /* -2 divergence, -1 times, then metrics with a goal */
 {
     return k == -2 ? &t->diverged : k == -1 ? &t->time : &t->metric[k];
 }
@@ -230,7 +230,7 @@ static cak_contrast_test *column(cak_contrast *t, int k) /* -2 divergence, -1 ti
 static void adjust(cak_comparison *c)
 {
     double *p = cak_arena_alloc(c->set->arena, ((size_t)c->n_contrasts + 1) * sizeof *p);
-    for (int k = -2; k < c->n_metrics; k++) {
+    for (int k = -2; k < c->n_goals; k++) {
         for (int i = 0; i < c->n_contrasts; i++) p[i] = column(&c->contrast[i], k)->test.p;
         cak_holm(p, c->n_contrasts, p);
         for (int i = 0; i < c->n_contrasts; i++) column(&c->contrast[i], k)->holm = p[i];

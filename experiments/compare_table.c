@@ -92,7 +92,7 @@ static void arm_columns(columns *t, const cak_comparison *c)
                    .key = outcomes[i].name, .right = true, .data = !outcomes[i].always && !total(c, outcomes[i].outcome) });
     add(t, (cak_table_column){ .key = "diverged_percent", .head = "diverged % [95 %]", .part = interval, .right = true });
     add(t, (cak_table_column){ .key = "median_t_div", .head = "t_div step (epoch)", .part = time, .right = true });
-    add(t, (cak_table_column){ .key = "rank", .part = rank, .right = true, .data = c->n_arms < 2 });
+    add(t, (cak_table_column){ .key = "rank", .part = rank, .right = true, .data = c->n_arms < 2 || !c->n_goals });
     for (int k = 0; k < c->n_metrics; k++) {
         add(t, (cak_table_column){ .key = c->metric[k].name, .part = mean, .right = true });
         add(t, (cak_table_column){ .key = cak_arena_print(t->a, "%s.iqm", c->metric[k].name),
@@ -181,7 +181,7 @@ static void test_columns(columns *t, const cak_comparison *c)
         { .key = "t_div", .head = "t_div p", .part = time, .right = true },
     };
     for (size_t i = 0; i < sizeof first / sizeof *first; i++) add(t, first[i]);
-    for (int k = 0; k < c->n_metrics; k++)
+    for (int k = 0; k < c->n_goals; k++)
         add(t, (cak_table_column){ .key = c->metric[k].name,
                                    .head = cak_arena_print(t->a, "%s p", c->metric[k].name),
                                    .part = metric,
@@ -227,7 +227,7 @@ static void test_row(cak_table *t, cak_arena *a, const cak_comparison *c, const 
     cak_table_parts(t, k++, diverged, x->paired ? cak_arena_print(a, "%d:%d %s", x->only_a, x->only_b, p) : p);
     const double time[] = { x->time.test.statistic, x->time.test.p, x->time.holm };
     cak_table_parts(t, k++, time, p_text(a, x->time.holm));
-    for (int m = 0; m < c->n_metrics; m++, k++) {
+    for (int m = 0; m < c->n_goals; m++, k++) {
         const cak_contrast_test *u = &x->metric[m];
         const double metric[] = { u->test.n, u->test.statistic, u->test.p, u->holm, u->improvement };
         cak_table_parts(t, k, metric, metric_text(a, c, x, u));
@@ -296,10 +296,10 @@ json_t *cak_compare_json(cak_arena *a, const cak_comparison *c)
     json_t *streams = json_pack("{s:s, s:s, s:s?}", "same_batches", answer[c->batches], "same_initial_values", answer[c->inits],
                                 "initial_values_differ", c->init_differs);
     json_t *goals = json_object();
-    for (int k = 0; k < c->n_metrics; k++)
+    for (int k = 0; k < c->n_goals; k++)
         json_object_set_new(goals, c->metric[k].name, json_string(c->metric[k].maximize ? "max" : "min"));
     return json_pack("{s:i, s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:o, s:i, s:o, s:o}", "n", c->set->n, "stat", c->stat,
-                     "goal", goals, "ranked_by", c->n_metrics ? c->metric[0].name : NULL, "except", names_json(c->except), "pair",
+                     "goal", goals, "ranked_by", c->n_goals ? c->metric[0].name : NULL, "except", names_json(c->except), "pair",
                      names_json(c->pair), "keys", keys_json(c), "arms", cak_table_json(cak_compare_arms(a, c)), "baseline",
                      c->baseline >= 0 ? c->arm[c->baseline].name : NULL, "streams", streams, "tests_in_family", c->n_contrasts,
                      "tests", cak_table_json(cak_compare_tests(a, c)), "runs", runs_json(c));

@@ -47,6 +47,11 @@ static const cak_comparison *compare(const cak_compare_options *o)
     return c;
 }
 
+static const cak_comparison *compare_losses(void)
+{
+    return compare(&(cak_compare_options){ .metric = cak_names_split(a, "loss") });
+}
+
 static const char *warnings(const cak_comparison *c)
 {
     cak_diag *own = cak_diag_open();
@@ -397,7 +402,7 @@ START_TEST(paired_tests)
 {
     begin();
     make_arms(true);
-    const cak_comparison *c = compare(NULL);
+    const cak_comparison *c = compare_losses();
     ck_assert_int_eq(c->n_contrasts, 3);
     ck_assert_int_eq(c->batches, CAK_STREAMS_SAME);
     ck_assert_int_eq(c->inits, CAK_STREAMS_DIFFER);
@@ -438,7 +443,7 @@ START_TEST(unpaired_tests)
 {
     begin();
     make_arms(false);
-    const cak_comparison *c = compare(NULL);
+    const cak_comparison *c = compare_losses();
     const cak_contrast *ab = &c->contrast[0], *ac = &c->contrast[1], *bc = &c->contrast[2];
     ck_assert(ab->paired && !ac->paired && !bc->paired);
     ck_assert_int_eq(c->batches, CAK_STREAMS_SAME); /* where runs are paired */
@@ -468,7 +473,7 @@ START_TEST(arms_that_do_not_correspond)
         make((made_run){ .dir = cak_arena_print(a, "c%d", i), .seed = i + 7, .lr = "3", .epochs = 1, .loss = &loss });
         make((made_run){ .dir = cak_arena_print(a, "d%d", i), .seed = i / 2, .lr = "4", .epochs = 1, .loss = &loss });
     }
-    const cak_comparison *c = compare(NULL);
+    const cak_comparison *c = compare_losses();
     ck_assert_int_eq(c->n_contrasts, 6);
     ck_assert(c->contrast[0].paired);
     ck_assert_int_eq(c->contrast[0].pairs, 1);
@@ -476,6 +481,38 @@ START_TEST(arms_that_do_not_correspond)
     ck_assert_str_eq(c->contrast[1].why_not, "they have no seed in common");
     ck_assert_str_eq(c->contrast[2].why_not, "arm D has several runs with seed=0");
     ck_close(c->contrast[1].metric[0].test.p, 1, 1e-14);
+    end();
+}
+END_TEST
+
+/* Neither direction of a metric is better until somebody says so. */
+START_TEST(metrics_without_a_goal)
+{
+    begin();
+    make_arms(true);
+    static const struct {
+        const char *metric, *goal, *first;
+        int n, goals;
+        bool maximize;
+    } row[] = { { NULL, NULL, "loss", 2, 0, false },
+                { NULL, "score=max", "score", 2, 1, true },
+                { NULL, "score=max,loss=min", "score", 2, 2, true },
+                { "loss", NULL, "loss", 1, 1, false },
+                { "loss", "score=max", "score", 2, 2, true },
+                { NULL, "loss.gp=min", "loss.gp", 3, 1, false } };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        cak_run_set_close(s);
+        s = cak_run_set_open(a);
+        const cak_comparison *c = compare(
+            &(cak_compare_options){ .metric = cak_names_split(a, row[i].metric), .goal = cak_names_split(a, row[i].goal) });
+        ck_assert_int_eq(c->n_metrics, row[i].n);
+        ck_assert_int_eq(c->n_goals, row[i].goals);
+        ck_assert_str_eq(c->metric[0].name, row[i].first);
+        ck_assert_int_eq(c->metric[0].maximize, row[i].maximize);
+        ck_assert_int_eq(c->arm[0].place > 0, row[i].goals > 0);
+        ck_assert_int_eq(isnan(c->arm[0].mean_rank), row[i].goals == 0);
+        ck_assert_int_eq(c->n_contrasts, 3);
+    }
     end();
 }
 END_TEST
@@ -495,7 +532,7 @@ START_TEST(runs_that_say_nothing)
         .dir = "b3", .seed = 3, .lr = "2", .epochs = 1, .loss = &loss, .state = "running" }); /* nobody holds it: crashed */
     make((made_run){ .dir = "b4", .seed = 4, .lr = "2", .epochs = 1, .loss = LOSS(5), .state = "running" });
     int lock = cak_io_lock(d, in("b4/run.lock"));
-    const cak_comparison *c = compare(NULL);
+    const cak_comparison *c = compare_losses();
     const cak_arm *B = &c->arm[1];
     ck_assert_int_eq(c->n_arms, 2);
     ck_assert_int_eq(B->n, 5);
@@ -694,5 +731,5 @@ END_TEST
 
 SUITE(compare, consequences_are_folded, what_runs_lack_comes_from_their_sources, what_sources_do_not_say_is_unknown,
       edited_constants_are_levers, an_edit_is_not_folded_into_the_seed, what_follows_needs_evidence, arms, ranks, paired_tests,
-      unpaired_tests, arms_that_do_not_correspond, runs_that_say_nothing, values_of_a_run, points_of_a_sweep,
-      damaged_runs_are_left_out, wrong_options, many_arms_are_tested_against_one)
+      unpaired_tests, metrics_without_a_goal, arms_that_do_not_correspond, runs_that_say_nothing, values_of_a_run,
+      points_of_a_sweep, damaged_runs_are_left_out, wrong_options, many_arms_are_tested_against_one)

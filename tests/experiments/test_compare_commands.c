@@ -76,7 +76,7 @@ START_TEST(compare_as_text)
 {
     begin();
     make_runs();
-    called r = CALL(cak_cmd_compare, "compare", root);
+    called r = CALL(cak_cmd_compare, "compare", root, "--goal", "loss=min,score=min");
     ck_assert_int_eq(r.code, CAK_EXIT_OK);
     must_have(r.out, "4 runs in 2 arms\ndiffers: hp.lr  (the same in all runs: 4 keys; --all shows them)\n");
     must_have(r.out, "varies with hp.lr: train.phases.critic.optimizer.lr\n");
@@ -98,6 +98,15 @@ START_TEST(compare_as_text)
     r = CALL(cak_cmd_compare, "compare", "--where", "seed=0 and loss<0.6", root);
     must_have(r.out, "1 run in 1 arm\ndiffers: nothing but seed");
     must_lack(r.out, "rank");
+    r = CALL(cak_cmd_compare, "compare", root, "--goal", "score=max");
+    must_have(r.out, "\ntested: divergence, its time, score; 1 metric without a goal is not (see --goal and --metric)\n");
+    must_have(r.out, "score p\n");
+    must_lack(r.out, "loss p");
+    r = CALL(cak_cmd_compare, "compare", root);
+    must_have(r.out, "\ntested: divergence, its time; 2 metrics without a goal are not (");
+    must_lack(r.out, "  rank");
+    must_lack(r.out, "rank:");
+    must_lack(r.out, "loss p");
     end();
 }
 END_TEST
@@ -117,7 +126,7 @@ START_TEST(compare_as_files)
     r = CALL(cak_cmd_compare, "compare", "--csv", "--tests", root);
     must_have(r.out, "a,b,arms,differ,pairs,unpaired_because,complete_pairs,diverged.only_a,diverged.only_b,");
     must_have(r.out, "\nA,B,A vs B,lr 1e-4 / 1e-3,2,,2,0,1,");
-    r = CALL(cak_cmd_compare, "compare", "--md", root, "--output", in("c.md"));
+    r = CALL(cak_cmd_compare, "compare", "--md", root, "--output", in("c.md"), "--metric", "loss");
     ck_assert_int_eq(r.code, CAK_EXIT_OK);
     ck_assert_str_eq(r.out, "");
     must_have(cak_io_read_all(a, d, CAK_E4002, in("c.md"), 0, NULL),
