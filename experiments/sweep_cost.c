@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "experiments/sweep_brief.h"
 #include "experiments/sweep_measure.h"
 #include "experiments/sweep_run.h"
 #include "graph/io.h"
@@ -27,6 +28,7 @@ typedef struct costing {
     const cak_sweep *s;
     const cak_sweep_checked *c;
     const cak_cost_options *o;
+    cak_brief brief;
     cak_sweep_cost *out;
     cak_data_cost *data;       /* by data section */
     cak_program_cost *program; /* by program */
@@ -211,43 +213,82 @@ static const char *time_text(cak_arena *a, double seconds)
     return seconds < 0 ? "unknown" : cak_arena_text(a, cak_duration(ceil(seconds), buf));
 }
 
+static const char *override_text(costing *k, int point) { return cak_brief_point(k->a, &k->brief, point); }
+
 enum { MAX_ROWS = 20 };
 
 static void print_programs(costing *k, cak_text_builder *b)
 {
-    cak_text_add(b, "\n%7s  %10s  %10s  %10s  %s\n", "points", "memory", "disk each", "time each", "first of them");
+    const char *first = *override_text(k, 0) ? "first of them" : "";
+    cak_text_add(b, "\n%7s  %10s  %10s  %10s%s%s\n", "points", "memory", "disk each", "time each", *first ? "  " : "", first);
     int rows = 0;
     for (int i = 0; i < k->c->n_programs; i++) {
         if (!k->left[i] || rows++ >= MAX_ROWS) continue;
         const cak_program_cost *p = &k->program[i];
         double n = k->left[i];
-        cak_text_add(b, "%7d  %10s  %10s  %10s  %s\n", k->left[i], p->planned ? size_text(k->a, p->memory) : "unknown",
+        cak_text_add(b, "%7d  %10s  %10s  %10s%s%s\n", k->left[i], p->planned ? size_text(k->a, p->memory) : "unknown",
                      p->planned ? size_text(k->a, k->disk[i] / n) : "unknown",
-                     time_text(k->a, k->each[i] < 0 ? -1 : k->each[i] / n),
-                     cak_point_text(k->a, k->s, &k->s->point[k->c->program_of[i]]));
+                     time_text(k->a, k->each[i] < 0 ? -1 : k->each[i] / n), *first ? "  " : "",
+                     *first ? override_text(k, k->c->program_of[i]) : "");
     }
     if (rows > MAX_ROWS) cak_text_add(b, "and %d more programs\n", rows - MAX_ROWS);
 }
 
-static void print_bill(costing *k)
+static void print_points(costing *k, cak_text_builder *b)
+{
+    cak_text_add(b, "\n");
+    for (int i = 0; i < k->s->n_points; i++) {
+        const char *overrides = override_text(k, i);
+        cak_text_add(b, "%s%s%s\n", k->s->point[i].id, *overrides ? "  " : "", overrides);
+    }
+}
+
+/* Where each point is a program of its own, the list of points is the table of programs, too. */
+static void print_points_with_costs(costing *k, cak_text_builder *b)
+{
+    cak_text_add(b, "\n%-16s  %10s  %10s  %10s\n", "point", "memory", "disk", "time");
+    for (int i = 0; i < k->s->n_points; i++) {
+        int program = k->c->program[i];
+        const cak_program_cost *p = &k->program[program];
+        const char *none = k->done[i] ? "done" : "unknown";
+        bool known = p->planned && !k->done[i];
+        cak_text_add(b, "%s  %10s  %10s  %10s  %s\n", k->s->point[i].id, known ? size_text(k->a, p->memory) : none,
+                     known ? size_text(k->a, k->disk[program]) : none, k->done[i] ? none : time_text(k->a, k->each[program]),
+                     override_text(k, i));
+    }
+}
+
+/* "lr: grid over hp.lr, seed; all with train.epochs=1" */
+static void print_keys(costing *k, cak_text_builder *b)
 {
     static const char *const methods[] = { "grid", "random draws", "Sobol sequence" };
+    const char *gap = " over ";
+    cak_text_add(b, "%s: %s", k->s->name, methods[k->s->method]);
+    for (int i = 0; i < k->s->n_keys; i++) {
+        if (!k->brief.varies[i]) continue;
+        cak_text_add(b, "%s%s", gap, k->s->key[i]);
+        gap = ", ";
+    }
+    if (*k->brief.common) cak_text_add(b, "; all with %s", k->brief.common);
+    cak_text_add(b, "\n");
+}
+
+static void print_bill(costing *k)
+{
     cak_text_builder b = { .a = k->a };
     const cak_sweep_cost *out = k->out;
     int left = out->points - out->done;
-    cak_text_add(&b, "%s: %s over", k->s->name, methods[k->s->method]);
-    for (int i = 0; i < k->s->n_keys; i++) cak_text_add(&b, "%s %s", i ? "," : "", k->s->key[i]);
-    cak_text_add(&b, "\n%d points: %d new, %d done, %d to run; different programs: %d, data sections: %d\n", out->points,
-                 out->fresh, out->done, left, k->c->n_programs, k->c->n_data);
-    if (left) print_programs(k, &b);
+    bool own_programs = k->c->n_programs == k->s->n_points && k->s->n_points > 1;
+    print_keys(k, &b);
+    cak_text_add(&b, "%d point%s: %d new, %d done, %d to run; different programs: %d, data sections: %d\n", out->points,
+                 out->points == 1 ? "" : "s", out->fresh, out->done, left, k->c->n_programs, k->c->n_data);
+    if (left && !own_programs) print_programs(k, &b);
     if (left)
         cak_text_add(&b, "\ntime %s with %d job%s of %d thread%s, memory %s, disk %s\n", time_text(k->a, out->seconds), out->jobs,
                      out->jobs == 1 ? "" : "s", out->threads, out->threads == 1 ? "" : "s", size_text(k->a, out->memory),
                      size_text(k->a, out->disk));
     k->out->summary = cak_arena_text(k->a, cak_text_done(&b));
-    cak_text_add(&b, "\n");
-    for (int i = 0; i < k->s->n_points; i++)
-        cak_text_add(&b, "%s  %s\n", k->s->point[i].id, cak_point_text(k->a, k->s, &k->s->point[i]));
+    (left && own_programs ? print_points_with_costs : print_points)(k, &b);
     k->out->text = cak_text_done(&b);
 }
 
@@ -255,6 +296,7 @@ cak_sweep_cost *cak_sweep_cost_of(cak_arena *a, cak_diag *d, const cak_sweep *s,
                                   const cak_sweep_dir *old, const cak_cost_options *o)
 {
     costing k = { .a = a, .d = d, .s = s, .c = c, .o = o, .out = cak_arena_alloc(a, sizeof(cak_sweep_cost)) };
+    k.brief = cak_brief_open(a, s);
     k.done = cak_arena_alloc(a, ((size_t)s->n_points + 1) * sizeof *k.done);
     k.left = cak_arena_alloc(a, ((size_t)c->n_programs + 1) * sizeof *k.left);
     look_at_points(&k, old);

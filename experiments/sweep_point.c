@@ -14,12 +14,8 @@ enum { MAX_DEPTH = 8, BUSY_PAUSE = 1, CROWDED_PAUSE = 1 };
 
 const char *cak_worker_label(cak_arena *a, const cak_worker *w, int point)
 {
-    const cak_sweep *sweep = w->s->sweep;
-    cak_text_builder b = { .a = a };
-    const char **override = cak_point_overrides(a, sweep, &sweep->point[point]);
-    cak_text_add(&b, "%s", sweep->point[point].id);
-    for (int i = 0; i < sweep->n_keys; i++) cak_text_add(&b, " %s", override[i]);
-    return cak_text_done(&b);
+    const char *overrides = cak_brief_point(a, &w->brief, point);
+    return cak_arena_print(a, "%s%s%s", w->s->sweep->point[point].id, *overrides ? " " : "", overrides);
 }
 
 /* ---- files ---- */

@@ -308,6 +308,7 @@ static int run_here(cak_diag *d, cak_sweep_dir *s, const cak_sweep_options *o)
     cak_arena *a = cak_arena_open("running a sweep");
     cak_worker w = { .a = a, .d = d, .s = s, .o = o, .only = o->reach == CAK_SWEEP_AT ? (int)o->index : -1 };
     w.show = cak_show_open(o->progress);
+    w.brief = cak_brief_open(a, s->sweep);
     share_machine(&w);
     if (cak_sweep_censoring(s->sweep)) cak_warn(d, CAK_NOWHERE, "%s", cak_sweep_censoring(s->sweep));
     cak_diag_print(d, stderr); /* warnings belong before the hours of work, not after */

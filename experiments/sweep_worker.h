@@ -2,6 +2,7 @@
 #ifndef CAK_SWEEP_WORKER_H
 #define CAK_SWEEP_WORKER_H
 
+#include "experiments/sweep_brief.h"
 #include "experiments/sweep_child.h"
 #include "experiments/sweep_run.h"
 #include "experiments/hyperband.h"
@@ -32,6 +33,7 @@ typedef struct cak_worker {
     cak_diag *d;
     const cak_sweep_dir *s;
     const cak_sweep_options *o;
+    cak_brief brief;
     int jobs, threads;
     cak_task *task; /* by point */
     cak_running *running;

@@ -18,7 +18,8 @@ cd "$work"
 # a dry run shows everything and writes nothing
 expect 0 "4 points: 4 new, 0 done, 4 to run; different programs: 1," "$cak" sweep --dry-run s.yaml
 grep -q "^time .* memory .* disk " out || fail "no bill"
-grep -qE '^[0-9a-f]{16}  hp.lr=1e-4 seed=1 train.epochs=1$' out || fail "no list of points"
+grep -q "^s: grid over hp.lr, seed; all with train.epochs=1$" out || fail "what points have in common"
+grep -qE '^[0-9a-f]{16}  hp.lr=1e-4 seed=1$' out || fail "no list of points"
 [ ! -e sweeps ] || fail "a dry run made a directory"
 ids=$(grep -oE '^[0-9a-f]{16}' out | paste -sd' ')
 
@@ -59,6 +60,20 @@ expect 2 "write seed=0,1,2" "$cak" train -m configs/tiny/synth.yaml hp.lr=1,2 --
 expect 3 "an interval is no list of values" "$cak" train -m configs/tiny/synth.yaml 'hp.lr=interval(0,1)'
 expect 2 "-m needs overrides" "$cak" train -m configs/tiny/synth.yaml
 expect 2 "CONFIG is missing" "$cak" train -m
+
+# where each point is a program of its own, one list tells points and costs; what is done costs nothing
+cat >own.yaml <<'Y'
+base: configs/tiny/synth.yaml
+method: sobol
+run_cap: 2
+parameters: {hp.lambda_gp: {distribution: uniform, min: 1, max: 1000003}, train.epochs: {value: 1}}
+Y
+expect 0 "own: Sobol sequence over hp.lambda_gp; all with train.epochs=1" "$cak" sweep --dry-run own.yaml
+same "$(grep -c 'hp.lambda_gp=' out)" 2 "each point is named once"
+grep -qE '^[0-9a-f]{16}  .* KiB  .*0:0[0-9]  hp.lambda_gp=750002$' out || fail "a point with its cost"
+expect 0 "" "$cak" sweep own.yaml --progress none --run-cap 1
+expect 0 "2 points: 1 new, 1 done, 1 to run" "$cak" sweep --dry-run own.yaml
+grep -qE '^[0-9a-f]{16}  .*done  .*done  .*done  hp.lambda_gp=500002$' out || fail "a point that is done"
 
 # mistakes
 sed 's/1e-4/x, y/' s.yaml >bad.yaml
