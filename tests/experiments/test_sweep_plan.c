@@ -358,14 +358,14 @@ END_TEST
 START_TEST(the_bill_of_many_programs)
 {
     begin();
-    cak_sweep *s = load("method: random\nrun_cap: 70\nlauncher: {jobs: 2, threads_per_job: 1}\n"
-                        "parameters: {hp.lambda_gp: {min: 1.0, max: 20.0}}\n");
+    cak_sweep *s = load("method: random\nrun_cap: 140\nlauncher: {jobs: 2, threads_per_job: 1}\npair_by: [seed]\n"
+                        "parameters: {hp.lambda_gp: {min: 1.0, max: 20.0}, seed: {range: [0, 2]}}\n");
     cak_sweep_checked *c = cak_sweep_check(a, d, s);
     ck_assert_int_eq(c->n_programs, 70);
     const cak_cost_options o = { .cache = in(root, "cache"), .progress = CAK_PROGRESS_NONE };
     cak_sweep_cost *cost = cak_sweep_cost_of(a, d, s, c, NULL, &o);
     ck_assert_double_gt(cost->seconds, 0);
-    ck_assert_double_gt(cost->disk, 70 * 100e3);
+    ck_assert_double_gt(cost->disk, 140 * 100e3);
     ck_assert_ptr_nonnull(strstr(cost->summary, "and 50 more programs"));
     cak_sweep_close(s);
     end();
