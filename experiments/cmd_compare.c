@@ -176,9 +176,17 @@ static bool put(cak_diag *d, const char *path, const char *text)
 static bool gather(cak_run_set *s, cak_diag *d, int n, char **word, const char *where)
 {
     bool ok = true;
-    for (int i = 1; i <= n; i++) ok = cak_run_set_add(s, d, word[i]) && ok;
-    if (!ok || (where && !cak_run_set_filter(s, d, "--where", where))) return false;
-    return s->n > 0 || cak_error(d, CAK_E5001, CAK_NOWHERE, where ? "no run is left to compare" : "no runs found");
+    cak_text_builder b = { .a = s->arena };
+    for (int i = 1; i <= n; i++) {
+        ok = cak_run_set_add(s, d, word[i]) && ok;
+        cak_text_add(&b, "%s%s", i > 1 ? ", " : "", word[i]);
+    }
+    if (!ok) return false;
+    const int looked_at = s->n;
+    const char *waiting = s->waiting ? cak_arena_print(s->arena, "; points not started yet: %d", s->waiting) : "";
+    if (!looked_at) return cak_error(d, CAK_E5001, CAK_NOWHERE, "no runs found in %s%s", cak_text_done(&b), waiting);
+    if (where && !cak_run_set_filter(s, d, "--where", where)) return false;
+    return s->n || cak_error(d, CAK_E5001, CAK_NOWHERE, "no run matches %s (%d looked at)", where, looked_at);
 }
 
 static void compare(cak_run_set *s, cak_diag *d, int n, char **word, const request *q)

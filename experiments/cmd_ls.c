@@ -133,18 +133,36 @@ static void print_columns(const cak_run_set *s, cak_diag *d, const request *q)
 
 /* ---- the command ---- */
 
-static void list(cak_run_set *s, cak_diag *d, const request *q)
+static const char *const usual[] = { "runs", "sweeps" }; /* where runs are */
+enum { USUAL = sizeof usual / sizeof *usual };
+
+/* "no runs found in a, b" */
+static void print_places(cak_arena *a, int n, char **dir)
 {
+    cak_text_builder b = { .a = a };
+    for (int i = 1; i <= n; i++) cak_text_add(&b, "%s%s", i > 1 ? ", " : "", cak_visible(a, dir[i]));
+    for (int i = 0; n == 0 && i < USUAL; i++)
+        if (cak_io_exists(usual[i])) cak_text_add(&b, "%s./%s", b.n ? ", " : "", usual[i]);
+    if (b.n) fprintf(stderr, "no runs found in %s\n", cak_text_done(&b));
+    else fprintf(stderr, "no runs found: there is no ./%s and no ./%s here; name a directory\n", usual[0], usual[1]);
+}
+
+static void list(cak_run_set *s, cak_diag *d, const request *q, int n, char **dir)
+{
+    const int looked_at = s->n;
     if (q->where && !cak_run_set_filter(s, d, "--where", q->where)) return;
     if (q->sort && !cak_run_set_sort(s, d, "--sort", q->sort)) return;
-    if (!s->n && !q->json) fprintf(stderr, "no runs found\n");
-    else if (q->columns || q->csv) print_columns(s, d, q);
+    if (!s->n && !looked_at) print_places(s->arena, n, dir);
+    else if (!s->n) fprintf(stderr, "no run matches %s (%d looked at)\n", cak_visible(s->arena, q->where), looked_at);
+    if (!s->n && !q->json) return;
+    if (q->columns || q->csv) print_columns(s, d, q);
     else if (q->json) print_json(runs_json(s));
     else print_table(s);
 }
 
 static const char doc[] =
-    "List the runs at or below the directories (default: runs): state, completed epochs and steps, age, size, metrics of the "
+    "List the runs at or below the directories (default: runs, sweeps): state, completed epochs and steps, age, size, metrics of "
+    "the "
     "last\n"
     "epoch. `crashed` means that run.json says running and no process holds the run.\n\n"
     "EXPR: KEY = VALUE, also with != < <= > >= and ~ (is part of), joined by and, or, not and ( ): 'state=diverged and "
@@ -172,8 +190,9 @@ int cak_cmd_ls(int argc, char **argv)
     cak_run_set *s = cak_run_set_open(a);
     s->plain = !q.where && !q.sort && !q.columns && !q.csv;
     for (int i = 1; i <= n; i++) cak_run_set_add_below(s, d, argv[i]);
-    if (n == 0 && cak_io_exists("runs")) cak_run_set_add_below(s, d, "runs");
-    list(s, d, &q);
+    for (int i = 0; n == 0 && i < USUAL; i++)
+        if (cak_io_exists(usual[i])) cak_run_set_add_below(s, d, usual[i]);
+    list(s, d, &q, n, argv);
     cak_run_set_close(s);
     cak_arena_close(a);
     return cak_command_end(d, code);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "experiments/command.h"
-#include "experiments/run_list.h"
+#include "experiments/run_set.h"
 #include "experiments/visible.h"
 #include "graph/text.h"
 
@@ -127,6 +127,17 @@ static void print_json(cak_arena *a, cak_diag *d, const cak_run_info *r, json_t 
     puts("");
 }
 
+/* As `cak ls` has it: a sweep knows which of its runs it stopped early. */
+static const char *state_of(cak_arena *a, cak_diag *d, const cak_run_info *r)
+{
+    cak_run_set *s = cak_run_set_open(a);
+    cak_member *m = cak_run_set_append(s, r->dir, r);
+    cak_run_set_ask_sweep(s, d, m);
+    const char *state = m->state;
+    cak_run_set_close(s);
+    return state;
+}
+
 int cak_cmd_show(int argc, char **argv)
 {
     const char *json = NULL;
@@ -145,6 +156,7 @@ int cak_cmd_show(int argc, char **argv)
     const cak_run_info *r = dir ? cak_run_describe(a, d, dir) : NULL;
     if (r) {
         json_t *doc = cak_run_json(r);
+        json_object_set_new(doc, "state", json_string(state_of(a, d, r)));
         (json ? print_json : print_run)(a, d, r, doc);
         json_decref(doc);
     }

@@ -120,8 +120,9 @@ START_TEST(ls_as_a_table)
     ck_assert_int_eq(call(cak_cmd_ls, "ls", in("absent"), NULL), CAK_EXIT_IO);
     has(err, "No such file");
     ck_assert_str_eq(out, "");
-    ck_assert_int_eq(call(cak_cmd_ls, "ls", temp_dir(), NULL), CAK_EXIT_OK);
-    has(err, "no runs found");
+    const char *empty = temp_dir();
+    ck_assert_int_eq(call(cak_cmd_ls, "ls", empty, NULL), CAK_EXIT_OK);
+    has(err, cak_arena_print(a, "no runs found in %s\n", empty));
     end();
 }
 END_TEST
@@ -153,12 +154,17 @@ START_TEST(ls_without_a_directory_looks_into_runs)
     char *before = getcwd(NULL, 0);
     ck_assert_int_eq(chdir(temp_dir()), 0);
     ck_assert_int_eq(call(cak_cmd_ls, "ls", NULL, NULL), CAK_EXIT_OK);
-    has(err, "no runs found");
+    has(err, "no runs found: there is no ./runs and no ./sweeps here; name a directory\n");
     ck_assert_int_eq(chdir(root), 0);
+    ck_assert_int_eq(call(cak_cmd_ls, "ls", NULL, NULL), CAK_EXIT_OK);
+    has(err, "no runs found in ./runs\n");
     make_runs();
     ck_assert_int_eq(rename("a", "runs/a"), 0);
+    write_text("sweeps/x", "");
+    ck_assert_int_eq(rename("b", "sweeps/b"), 0);
     ck_assert_int_eq(call(cak_cmd_ls, "ls", NULL, NULL), CAK_EXIT_OK);
-    has(out, "runs/a  finished");
+    has(out, "runs/a    finished");
+    has(out, "sweeps/b  crashed");
     ck_assert_int_eq(chdir(before), 0);
     free(before);
     end();
