@@ -23,18 +23,42 @@ static void print_item(cak_arena *a, const cak_difference *x, int width)
     else printf("  %s\n    - %s\n    + %s\n", key, from, to);
 }
 
+/* "batches and 9 initial values differ": digests tell a reader nothing. */
+static void print_streams(const cak_difference *x, int n)
+{
+    int batches = 0, init = 0, alone = 0; /* alone: recorded on one side only */
+    for (int i = 0; i < n; i++) {
+        const bool both = x[i].a && x[i].b, is_batches = strcmp(x[i].key, "batches") == 0;
+        alone += !both;
+        batches += both && is_batches;
+        init += both && !is_batches;
+    }
+    printf("  %s%s", batches ? "batches" : "", batches && init ? " and " : "");
+    if (init) printf("%d initial value%s", init, init > 1 ? "s" : "");
+    if (batches + init) printf(" differ%s", !batches && init == 1 ? "s" : "");
+    if (alone) printf("%s%d recorded on one side only", batches + init ? ", " : "", alone);
+    puts("");
+}
+
+static void print_section(cak_arena *a, const cak_difference *x, int n)
+{
+    int width = 0;
+    printf("\n%s\n", x->section);
+    if (strcmp(x->section, "streams") == 0) {
+        print_streams(x, n);
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        if ((int)strlen(x[i].key) > width) width = (int)strlen(x[i].key);
+    for (int i = 0; i < n; i++) print_item(a, &x[i], width);
+}
+
 static void print_text(cak_arena *a, const cak_differences *x)
 {
     printf("--- %s\n+++ %s\n", cak_visible(a, x->a), cak_visible(a, x->b));
-    for (int i = 0, width = 0; i < x->n; i++) {
-        const bool first = i == 0 || strcmp(x->item[i].section, x->item[i - 1].section) != 0;
-        if (first) {
-            printf("\n%s\n", x->item[i].section);
-            width = 0;
-            for (int j = i; j < x->n && strcmp(x->item[i].section, x->item[j].section) == 0; j++)
-                if ((int)strlen(x->item[j].key) > width) width = (int)strlen(x->item[j].key);
-        }
-        print_item(a, &x->item[i], width);
+    for (int i = 0, n; i < x->n; i += n) {
+        for (n = 1; i + n < x->n && strcmp(x->item[i].section, x->item[i + n].section) == 0;) n++;
+        print_section(a, &x->item[i], n);
     }
     printf("\nthe same: %d keys of the configuration", x->same_keys);
     for (int i = 0; i < x->n_same; i++) printf(", %s", x->same[i]);

@@ -51,7 +51,9 @@ static bool read_run(cak_run_set *s, cak_diag *d, const char *word)
 {
     const char *dir = cak_run_locate(s->arena, d, word);
     const cak_run_info *info = dir ? cak_run_describe(s->arena, d, dir) : NULL;
-    return info && cak_run_set_describe(s, d, cak_run_set_append(s, info->dir, info));
+    cak_member *r = info ? cak_run_set_append(s, info->dir, info) : NULL;
+    if (r) cak_run_set_ask_sweep(s, d, r); /* it may have been stopped early */
+    return r && cak_run_set_describe(s, d, r);
 }
 
 static bool read_side(cak_run_set *s, cak_diag *d, const char *word)
@@ -268,8 +270,9 @@ static void diff_runs(work *w)
 cak_differences *cak_differences_find(cak_arena *a, cak_diag *d, const char *word_a, const char *word_b)
 {
     cak_run_set *s = cak_run_set_open(a);
-    const bool ok = read_side(s, d, word_a);
-    if (!read_side(s, d, word_b) || !ok) return NULL;
+    const bool ok_a = read_side(s, d, word_a), ok_b = read_side(s, d, word_b);
+    cak_run_set_close(s); /* its values stay */
+    if (!ok_a || !ok_b) return NULL;
     cak_differences *out = cak_arena_alloc(a, sizeof *out);
     *out = (cak_differences){ .a = s->run[0].label, .b = s->run[1].label };
     work w = { .a = a, .d = d, .out = out, .x = &s->run[0], .y = &s->run[1] };

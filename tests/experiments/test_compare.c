@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "experiments/command.h"
 #include "experiments/compare.h"
 #include "experiments/sweep_dir.h"
 #include "graph/io.h"
@@ -638,6 +639,9 @@ START_TEST(points_of_a_sweep)
     ck_assert(cak_run_set_add(s, d, cak_point_path(a, dir, 1, "runs")));
     ck_assert_str_eq(s->run[0].state, "stopped");
     ck_assert_str_eq(cak_run_set_sweep(s)->name, "t");
+    const char *stopped = cak_point_path(a, dir, 1, "runs");
+    must_have(CALL(cak_cmd_show, "show", stopped).out, "\nstate          stopped\n");
+    must_have(CALL(cak_cmd_diff, "diff", cak_point_path(a, dir, 0, "runs"), stopped).out, "finished -> stopped\n");
     cak_sweep_dir_close(dir);
     cak_sweep_close(sweep);
     end();

@@ -172,10 +172,10 @@ START_TEST(compare_without_runs)
     ck_assert_int_eq(CALL(cak_cmd_compare, "compare").code, CAK_EXIT_USAGE);
     called r = CALL(cak_cmd_compare, "compare", root);
     ck_assert_int_eq(r.code, CAK_EXIT_USAGE);
-    must_have(r.err, "no runs found [E5001]");
+    must_have(r.err, cak_arena_print(a, "no runs found in %s [E5001]", root));
     make_runs();
     r = CALL(cak_cmd_compare, "compare", root, "--where", "seed=7");
-    must_have(r.err, "no run is left to compare [E5001]");
+    must_have(r.err, "no run matches seed=7 (4 looked at) [E5001]");
     ck_assert_str_eq(r.out, "");
     must_have(CALL(cak_cmd_compare, "compare", root, in("absent")).err, "E4011");
     must_have(CALL(cak_cmd_compare, "compare", root, "--csv", "--json").err, "exclude each other");
@@ -236,6 +236,26 @@ START_TEST(diff_of_runs)
 }
 END_TEST
 
+/* Digests are for programs. */
+START_TEST(diff_of_streams)
+{
+    begin();
+    static const struct {
+        const char *batches, *init;
+    } row[] = { { "b", "w" }, { "c", "v" }, { "b", "v" }, { "c", "w" }, { "b", NULL }, { "c", NULL }, { NULL, NULL } };
+    for (int i = 0; i < 7; i++)
+        make((made_run){ .dir = cak_arena_print(a, "%d", i), .lr = "1", .batches = row[i].batches, .init = row[i].init });
+    must_have(CALL(cak_cmd_diff, "diff", in("0"), in("1")).out, "\nstreams\n  batches and 1 initial value differ\n");
+    must_have(CALL(cak_cmd_diff, "diff", in("0"), in("2")).out, "\nstreams\n  1 initial value differs\n");
+    must_have(CALL(cak_cmd_diff, "diff", in("0"), in("3")).out, "\nstreams\n  batches differ\n");
+    must_have(CALL(cak_cmd_diff, "diff", in("0"), in("4")).out, "\nstreams\n  1 recorded on one side only\n");
+    must_have(CALL(cak_cmd_diff, "diff", in("5"), in("0")).out, "\nstreams\n  batches differ, 1 recorded on one side only\n");
+    must_have(CALL(cak_cmd_diff, "diff", in("6"), in("0")).out, "\nstreams\n  2 recorded on one side only\n");
+    must_have(CALL(cak_cmd_diff, "diff", in("0"), in("1"), "--json").out, "\"init.detector.weight\": [");
+    end();
+}
+END_TEST
+
 START_TEST(diff_of_files)
 {
     begin();
@@ -283,7 +303,7 @@ START_TEST(ls_with_a_filter)
               "--where:1:1: error: no run has 'hp.lrr'; did you mean 'hp.lr'? [E5001]\n    1 | hp.lrr>1\n      | ^~~~~~\n");
     ck_assert_str_eq(r.out, "");
     must_have(CALL(cak_cmd_ls, "ls", root, "--sort", "los").err, "--sort: no run has 'los'; did you mean 'loss'?");
-    must_have(CALL(cak_cmd_ls, "ls", root, "--where", "seed=9").err, "no runs found");
+    must_have(CALL(cak_cmd_ls, "ls", root, "--where", "seed=9").err, "no run matches seed=9 (4 looked at)\n");
     must_have(CALL(cak_cmd_ls, "ls", root, "--csv", "--json").err, "exclude each other");
     end();
 }
@@ -314,4 +334,4 @@ START_TEST(ls_with_columns)
 END_TEST
 
 SUITE(compare_commands, compare_as_text, compare_as_files, compare_as_json, compare_without_runs, compare_strangers, diff_of_runs,
-      diff_of_files, ls_with_a_filter, ls_with_columns)
+      diff_of_streams, diff_of_files, ls_with_a_filter, ls_with_columns)
