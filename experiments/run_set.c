@@ -227,7 +227,7 @@ static void add_run(cak_run_set *s, cak_diag *d, const char *dir)
         cak_run_set_ask_sweep(s, d, r);
     } else {
         s->n = before;
-        cak_warn(d, CAK_NOWHERE, "left out: %s", cak_diag_message(own, 0));
+        cak_warn(d, cak_diag_pos(own, 0), "left out: %s", cak_diag_message(own, 0));
     }
     cak_diag_close(own);
 }

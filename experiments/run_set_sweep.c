@@ -114,7 +114,7 @@ void cak_run_set_ask_sweep(cak_run_set *s, cak_diag *d, cak_member *r)
     const char *id = NULL, *dir = sweep_above(s->arena, r->info->dir, &id);
     cak_diag *own = cak_diag_open();
     const int number = dir ? opened(s, own, dir) : 0;
-    if (cak_diag_errors(own)) cak_warn(d, CAK_NOWHERE, "states are those of the runs: %s", cak_diag_message(own, 0));
+    if (cak_diag_errors(own)) cak_warn(d, cak_diag_pos(own, 0), "states are those of the runs: %s", cak_diag_message(own, 0));
     cak_diag_close(own);
     const cak_sweep_dir *o = number ? s->sweep[number - 1].sweep : NULL;
     for (int i = 0; o && i < o->sweep->n_points; i++) {

@@ -73,4 +73,9 @@ rm -r "$work/sweeps/s/runs/$id"
 echo '{"exit":4,"signal":null,"reason":"no sounds","started":"2026-11-24T21:12:18Z","ended":"2026-11-24T21:12:19Z","stopped_early":false,"changes":0}' >"$work/sweeps/s/attempts/$id.jsonl"
 "$cak" compare "$work/sweeps/s" --csv >"$work/c.csv"
 same "$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) { if ($i == "n") n = i; if ($i == "failed") f = i } next } { s += $n; t += $f } END { print s, t }' "$work/c.csv")" "6 1" "a point without a run is not counted"
+
+# a damaged run is left out, and the warning names its file
+cp -r "$work/r/1e-4-0" "$work/damaged"
+echo '{"t":"epoch","epoch":9,"g_loss":nonsense}' >>"$work/damaged/metrics.jsonl"
+expect 0 "$work/damaged/metrics.jsonl: warning: left out: " "$cak" compare "$work/r" "$work/damaged"
 finish
