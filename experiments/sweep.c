@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "experiments/sweep_check.h"
 #include "experiments/sweep_parts.h"
 #include "graph/io.h"
 #include "graph/number.h"
@@ -70,7 +71,10 @@ static void find_base(reading *r)
     char full[PATH_MAX];
     const char *slash = strrchr(r->s->path, '/'), *near = r->h.base;
     if (slash && near[0] != '/') near = cak_arena_print(r->a, "%.*s/%s", (int)(slash - r->s->path), r->s->path, r->h.base);
-    if (realpath(near, full) || realpath(r->h.base, full)) r->s->base = cak_arena_text(r->a, full);
+    bool found = realpath(near, full) || realpath(r->h.base, full);
+    if (found && !r->planned && cak_sweep_is(full))
+        r->ok = cak_error(r->d, CAK_E1202, place_of(r, "base"), "%s is a sweep itself: base is the configuration of a run", full);
+    else if (found) r->s->base = cak_arena_text(r->a, full);
     else if (r->planned) r->s->base = r->h.base;
     else if (!strcmp(near, r->h.base)) r->ok = cak_error(r->d, CAK_E1001, place_of(r, "base"), "there is no file %s", near);
     else
@@ -144,7 +148,8 @@ static void read_metric(reading *r)
     };
     metric_attr m = { 0 };
     cak_yaml *map = section(r, "metric", CAK_YAML_MAP);
-    if (!map || !read_map(r, map, rows, &m, "metric")) return;
+    if (map) read_map(r, map, rows, &m, "metric");
+    if (!m.name) return;
     r->s->metric = m.name;
     r->s->metric_at = cak_yaml_get(map, "name")->pos;
     r->s->maximize = m.goal == 1;
@@ -318,7 +323,7 @@ static void read_parameters(reading *r)
     for (int i = 0; i < s->n_keys; i++) s->key[i] = r->param[i].key, s->key_at[i] = r->param[i].at;
 }
 
-/* ---- the whole ---- */
+/* ---- the file ---- */
 
 /* Keys of W&B files that mean nothing here, and what to do instead. */
 static void refuse_foreign_keys(reading *r)
@@ -385,6 +390,57 @@ static bool expand(reading *r, int64_t run_cap)
     return cak_sweep_expand(r->d, r->s, r->param, r->h.run_cap, place_of(r, r->h.run_cap ? "run_cap" : "method"));
 }
 
+/* ---- files with mistakes ---- */
+
+/* A value that is good for a look at the configuration; NULL: there is none, or it takes more to know one. */
+static const char *some_value(cak_arena *a, const cak_sweep_param *p)
+{
+    if (strpbrk(p->key, "=~ ")) return NULL;
+    if (p->n) return p->value[0];
+    return p->min < p->max && !cak_param_listed(p) ? cak_param_draw(a, p, 0.5) : NULL;
+}
+
+/* Mistakes of the base, of keys and of the metric show in the same run as those of the file: with one point, as far as it is known. */
+static void check_a_point(reading *r)
+{
+    cak_sweep s = *r->s;
+    cak_point point = { .value = cak_arena_alloc(r->a, ((size_t)s.n_keys + 1) * sizeof *point.value) };
+    s.key = cak_arena_alloc(r->a, ((size_t)s.n_keys + 1) * sizeof *s.key);
+    s.key_at = cak_arena_alloc(r->a, ((size_t)s.n_keys + 1) * sizeof *s.key_at);
+    s.n_keys = 0;
+    for (int i = 0; i < r->s->n_keys; i++) {
+        const char *value = some_value(r->a, &r->param[i]);
+        if (!value) continue;
+        s.key[s.n_keys] = r->param[i].key, s.key_at[s.n_keys] = r->param[i].at;
+        point.value[s.n_keys++] = value;
+    }
+    s.point = &point, s.n_points = 1;
+    cak_sweep_check(r->a, r->d, &s);
+}
+
+/* No key of a sweep, but some of an experiment? */
+static bool is_experiment(const cak_yaml *root)
+{
+    static const char *const of_sweeps[] = { "base", "method", "parameters" }, *const of_experiments[] = { "version", "defaults",
+                                                                                                           "data", "train",
+                                                                                                           "losses" };
+    bool ours = false, theirs = false;
+    for (size_t i = 0; i < sizeof of_sweeps / sizeof *of_sweeps; i++) ours = ours || cak_yaml_get(root, of_sweeps[i]);
+    for (size_t i = 0; i < sizeof of_experiments / sizeof *of_experiments; i++)
+        theirs = theirs || cak_yaml_get(root, of_experiments[i]);
+    return theirs && !ours;
+}
+
+static bool check_kind(const reading *r)
+{
+    const char *path = r->s->path;
+    return !is_experiment(r->root) ||
+           cak_error(r->d, CAK_E5001, r->root->pos,
+                     "this is an experiment: train it with `cak train %s`, or write a sweep with `base: %s`", path, path);
+}
+
+/* ---- the whole ---- */
+
 static cak_sweep *load(cak_diag *d, const char *path, cak_yaml *root(cak_arena *, cak_diag *, const char *, const char *),
                        const char *text, bool points, int64_t run_cap)
 {
@@ -392,10 +448,12 @@ static cak_sweep *load(cak_diag *d, const char *path, cak_yaml *root(cak_arena *
     reading r = { .a = a, .d = d, .planned = !points, .ok = true, .root = root(a, d, path, text) };
     r.s = cak_arena_alloc(a, sizeof *r.s);
     *r.s = (cak_sweep){ .arena = a, .path = cak_arena_text(a, path) };
-    if (r.root && read_all(&r) && (!points || expand(&r, run_cap))) {
+    bool ours = r.root && check_kind(&r);
+    if (ours && read_all(&r) && (!points || expand(&r, run_cap))) {
         write_text(&r);
         return r.s;
     }
+    if (ours && points && r.s->base) check_a_point(&r);
     cak_arena_close(a);
     return NULL;
 }

@@ -159,7 +159,7 @@ static int early_failure(const checking *k, uint64_t early)
 static void check_metric(cak_diag *d, const cak_sweep *s, const cak_experiment *x)
 {
     cak_record r;
-    if (!s->metric || cak_diag_errors(d)) return;
+    if (!s->metric) return;
     cak_record_open(&r, x);
     const char **names = cak_arena_alloc(x->arena, ((size_t)r.epoch_fields.n + 1) * sizeof *names);
     for (int i = 0; i < r.epoch_fields.n; i++) {
@@ -175,8 +175,9 @@ static void check_metric(cak_diag *d, const cak_sweep *s, const cak_experiment *
 
 static void check_graph(cak_diag *d, const cak_sweep *s, cak_config *c)
 {
+    int before = cak_diag_errors(d);
     cak_experiment *x = cak_command_experiment(d, c, false);
-    check_metric(d, s, x);
+    if (cak_diag_errors(d) == before) check_metric(d, s, x);
     cak_experiment_close(x);
 }
 
