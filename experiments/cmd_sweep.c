@@ -260,16 +260,17 @@ int cak_cmd_multirun(int argc, char **argv)
     sweep_numbers numbers = { 0 };
     const char *single[6] = { 0 };
     const cak_option options[] = { RUN_OPTIONS,
-                                   { "run-dir", "DIR", "not with -m", &single[0] },
-                                   { "runs", "DIR", "not with -m", &single[1] },
-                                   { "seed", "N", "not with -m", &single[2] },
-                                   { "max-steps", "N", "not with -m", &single[3] },
-                                   { "reference", NULL, "not with -m", &single[4] },
-                                   { "stop-after", "N", "not with -m", &single[5] },
+                                   { "run-dir", "DIR", NULL, &single[0] },
+                                   { "runs", "DIR", NULL, &single[1] },
+                                   { "seed", "N", NULL, &single[2] },
+                                   { "max-steps", "N", NULL, &single[3] },
+                                   { "reference", NULL, NULL, &single[4] },
+                                   { "stop-after", "N", NULL, &single[5] },
                                    { 0 } };
     int code, n = cak_options(argc, argv, options, "-m CONFIG key=a,b key=range(0,5) ...",
                               "Train with every combination of the values: a sweep without a file. It lies in\n"
-                              "sweeps/<config>-<digest of the keys>; the same command goes on with it.",
+                              "sweeps/<config>-<digest of the keys>; the same command goes on with it. Settings of single runs\n"
+                              "are overrides here: seed=0,1,2 train.max_steps=N ++engine.reference=true.",
                               &code);
     if (n < 0) return code;
     if (n == 0) return cak_usage("train", "CONFIG is missing");

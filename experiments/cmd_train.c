@@ -6,6 +6,7 @@
 #include "experiments/command.h"
 #include "experiments/prepare.h"
 #include "experiments/streams.h"
+#include "experiments/sweep_parts.h"
 #include "graph/io.h"
 #include "graph/par.h"
 #include "graph/text.h"
@@ -132,6 +133,19 @@ static cak_run *create_run(cak_diag *d, cak_experiment *x, const train_options *
     return cak_run_create(d, &spec);
 }
 
+/* An override in error that would be good for multirun. No note: the error recorded last may be a hidden repetition. */
+static void point_to_multirun(cak_arena *a, cak_diag *d, const char *config, const char *const *override, int n)
+{
+    for (int i = 0; i < cak_diag_errors(d); i++) {
+        int k = 0;
+        cak_pos at = cak_diag_pos(d, i);
+        bool ours = at.file && sscanf(at.file, "<override %d>", &k) == 1 && k <= n;
+        if (!ours || !cak_multirun_several(a, override[k - 1])) continue;
+        cak_warn(d, at, "each of several values is trained with `cak train -m %s '%s'`", config, override[k - 1]);
+        return;
+    }
+}
+
 static int train_command(cak_diag *d, int n, char **arg, const train_options *o, const cak_train_options *t, int argc,
                          char **argv)
 {
@@ -142,7 +156,7 @@ static int train_command(cak_diag *d, int n, char **arg, const train_options *o,
     };
     const char **override = cak_command_overrides(a, n, arg, forms, &n_over);
     cak_experiment *x = NULL;
-    cak_config *c = cak_config_load(d, arg[1], override, n_over);
+    cak_config *c = cak_command_load(d, arg[1], override, n_over);
     cak_data *data = c ? open_all(d, c, &x, o, t->progress) : NULL;
     if (data && cak_experiment_build(x, &data->info)) {
         cak_print_plan(stderr, x);
@@ -158,6 +172,7 @@ static int train_command(cak_diag *d, int n, char **arg, const train_options *o,
         }
         close_ports(x, port);
     }
+    point_to_multirun(a, d, arg[1], override, n_over);
     cak_data_close(data);
     cak_experiment_close(x);
     if (c) cak_config_close(c);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <errno.h>
 
+#include "experiments/sweep.h"
+
 int cak_usage(const char *verb, const char *fmt, ...)
 {
     va_list ap;
@@ -21,6 +23,7 @@ static void print_help(const char *verb, const cak_option *options, const char *
 {
     printf("usage: cak %s %s%s[options]\n\n%s\n\noptions:\n", verb, positional, *positional ? " " : "", doc);
     for (const cak_option *o = options; o && o->name; o++) {
+        if (!o->doc) continue;
         char left[64];
         snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
         printf("  %-22s %s\n", left, o->doc);
@@ -100,12 +103,20 @@ const char **cak_command_overrides(cak_arena *a, int n, char **arg, const cak_sh
     return list;
 }
 
+cak_config *cak_command_load(cak_diag *d, const char *path, const char *const *override, int n)
+{
+    if (!cak_sweep_is(path)) return cak_config_load(d, path, override, n);
+    cak_error(d, CAK_E5001, (cak_pos){ .file = path },
+              "this is a sweep file: run it with `cak sweep %s`; a run of it is its `base`", path);
+    return NULL;
+}
+
 cak_config *cak_command_config(cak_diag *d, int n, char **arg, const cak_short_form *forms)
 {
     int n_over;
     cak_arena *a = cak_arena_open("overrides");
     const char **override = cak_command_overrides(a, n, arg, forms, &n_over);
-    cak_config *c = cak_config_load(d, arg[1], override, n_over);
+    cak_config *c = cak_command_load(d, arg[1], override, n_over);
     cak_arena_close(a);
     return c;
 }

@@ -31,7 +31,7 @@ int cak_cmd_sweep_status(int argc, char **argv);                 /* `cak sweep s
 
 /* Options of a verb: "--name VALUE" or "--name" in any place; everything else is positional. */
 typedef struct cak_option {
-    const char *name, *value, *doc; /* value: what is called in help, NULL for a flag */
+    const char *name, *value, *doc; /* value: what is called in help, NULL for a flag; doc NULL: not in help */
     const char **text;              /* set to the value, or to "" for a flag */
 } cak_option;
 
@@ -48,6 +48,8 @@ typedef struct cak_short_form {
 
 /* The overrides arg[2..n], and the short forms (which end with a row without key; NULL: none) after them; memory of `a`. */
 const char **cak_command_overrides(cak_arena *a, int n, char **arg, const cak_short_form *forms, int *n_out);
+/* Load a configuration; for a sweep file, which has none, one error. NULL: there is none; errors are recorded. */
+cak_config *cak_command_load(cak_diag *d, const char *path, const char *const *override, int n);
 /* Load the configuration arg[1] with these overrides. NULL: there is none; errors are recorded. */
 cak_config *cak_command_config(cak_diag *d, int n, char **arg, const cak_short_form *forms);
 /* Configuration -> experiment with graphs and plans, no data read: shapes come from the attributes of the data nodes. All mistakes are

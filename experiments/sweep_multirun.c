@@ -136,6 +136,12 @@ static bool add_override(multirun *m, int number, const char *text)
     return ok;
 }
 
+bool cak_multirun_several(cak_arena *a, const char *override)
+{
+    const char *equals = strchr(override, '='), *name;
+    return equals && (*piece_end(equals + 1) || call(a, trim(a, equals + 1, equals + strlen(equals)), &name));
+}
+
 /* ---- the whole ---- */
 
 static int compare_text(const void *x, const void *y) { return strcmp(*(const char *const *)x, *(const char *const *)y); }

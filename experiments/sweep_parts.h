@@ -14,6 +14,9 @@ typedef struct cak_sweep_param {
     double min, max, mu, sigma, q, a, b;
 } cak_sweep_param;
 
+/* Does the value of an override, "hp.lr=1e-4,1e-3", read as several for multirun? */
+bool cak_multirun_several(cak_arena *a, const char *override);
+
 /* The parameters of `parameters:`, nested blocks as dotted keys; false after recording every mistake. */
 bool cak_sweep_params(cak_arena *a, cak_diag *d, cak_yaml *map, cak_sweep_param **out, int *n);
 

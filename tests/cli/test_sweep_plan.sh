@@ -75,6 +75,17 @@ expect 0 "" "$cak" sweep own.yaml --progress none --run-cap 1
 expect 0 "2 points: 1 new, 1 done, 1 to run" "$cak" sweep --dry-run own.yaml
 grep -qE '^[0-9a-f]{16}  .*done  .*done  .*done  hp.lambda_gp=500002$' out || fail "a point that is done"
 
+# one for the other, and several values for one run
+expect 2 "this is an experiment: train it with" "$cak" sweep configs/tiny/synth.yaml
+grep -q "^1 error$" err || fail "an experiment is more than one error"
+for verb in train graph config preprocess; do expect 2 "this is a sweep file: run it with" "$cak" $verb s.yaml; done
+expect 3 "is a sweep itself" "$cak" train -m s.yaml seed=1,2
+expect 3 "each of several values is trained with \`cak train -m configs/tiny/synth.yaml 'hp.lr=1e-4,1e-3'\`" "$cak" train configs/tiny/synth.yaml hp.lr=1e-4,1e-3
+expect 3 "'seed=range(0,2)'" "$cak" train configs/tiny/synth.yaml 'seed=range(0,2)'
+expect 3 "expected a number" "$cak" train configs/tiny/synth.yaml 'hp.lr=[1,2]'
+grep -q "several values" err && fail "a list is taken for several values"
+"$cak" train -m --help | grep -q "run-dir" && fail "help of -m names what does not go with it"
+
 # mistakes
 sed 's/1e-4/x, y/' s.yaml >bad.yaml
 expect 3 "bad.yaml:5:3: note: in point hp.lr=x seed=0 train.epochs=1, and 2 more points" "$cak" sweep bad.yaml
