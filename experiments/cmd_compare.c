@@ -114,17 +114,79 @@ static void add_tested(cak_text_builder *b, const cak_comparison *c)
     cak_text_add(b, "\n");
 }
 
-static void add_tests(cak_text_builder *b, const cak_comparison *c, const cak_table *tests, bool markdown)
+/* "with 3 pairs the smallest possible p of McNemar and Wilcoxon is 0.25 (1 after Holm over 15 tests); take more seeds" */
+static void add_power(cak_text_builder *b, const cak_comparison *c, bool paired)
 {
-    if (!c->n_contrasts) return;
+    const cak_contrast *best = NULL;
+    for (int i = 0; i < c->n_contrasts; i++) {
+        const cak_contrast *t = &c->contrast[i];
+        if (t->paired == paired && (!best || cak_smallest_p(c, t) < cak_smallest_p(c, best))) best = t;
+    }
+    const double p = best ? cak_smallest_p(c, best) : 0, holm = p * c->n_contrasts;
+    if (holm <= 0.05) return;
+    if (paired) cak_text_add(b, "with %d pair%s", best->complete, best->complete == 1 ? "" : "s");
+    else cak_text_add(b, "with %d and %d runs", c->arm[best->a].known, c->arm[best->b].known);
+    cak_text_add(b, " the smallest possible p of %s is %.2g", paired ? "McNemar and Wilcoxon" : "Fisher and Mann-Whitney", p);
+    if (c->n_contrasts > 1) cak_text_add(b, " (%.2g after Holm over %d tests)", holm < 1 ? holm : 1, c->n_contrasts);
+    cak_text_add(b, "; take more seeds\n");
+}
+
+/* "p is 1 in all tests of 12 pairs of arms: A B, A C, ..." */
+static void add_silent(cak_text_builder *b, const cak_comparison *c, int silent)
+{
+    int n = 0;
+    cak_text_add(b, "p is 1 in all tests of %d%s pairs of arms: ", silent, silent < c->n_contrasts ? " more" : "");
+    for (int i = 0; i < c->n_contrasts && n < MANY; i++) {
+        const cak_contrast *t = &c->contrast[i];
+        if (!cak_contrast_tells(c, t)) cak_text_add(b, "%s%s %s", n++ ? ", " : "", c->arm[t->a].name, c->arm[t->b].name);
+    }
+    if (silent > n) cak_text_add(b, " and %d more", silent - n);
+    cak_text_add(b, "\n");
+}
+
+/* Tests that tell something; the others, too, when they are few. */
+static void add_test_table(cak_text_builder *b, const cak_comparison *c, bool all, bool markdown)
+{
+    int silent = 0;
+    for (int i = 0; i < c->n_contrasts; i++) silent += !cak_contrast_tells(c, &c->contrast[i]);
+    all = all || silent < SOME;
+    const cak_table *t = cak_compare_tests(b->a, c, all);
+    const bool any = cak_table_rows(t) > 0;
+    if (any) cak_text_add(b, "%s", markdown ? cak_table_markdown(b->a, t) : cak_table_aligned(b->a, t, WIDE));
+    if (any && !all) cak_text_add(b, "\n");
+    if (!all) add_silent(b, c, silent);
+}
+
+/* Arms of one run each: what to do about it. */
+static void add_no_tests(cak_text_builder *b, const cak_comparison *c)
+{
+    const cak_sweep *sweep = cak_run_set_sweep(c->set);
+    if (c->n_arms < 2) return;
+    cak_text_add(b, "no tests: each run is an arm of its own; ");
+    if (sweep && sweep->method != CAK_SWEEP_GRID) cak_text_add(b, "summary.csv of the sweep has the points; ");
+    cak_text_add(b, "take more seeds, or --except ");
+    for (int i = 0; i < c->axes->n_shown && i < 2; i++)
+        cak_text_add(b, "%s%s", i ? "," : "", c->set->key[c->axes->shown[i]].name);
+    cak_text_add(b, "%s for keys that make no arms\n", c->axes->n_shown > 2 ? ",.." : "");
+}
+
+static void add_tests(cak_text_builder *b, const cak_comparison *c, bool all, bool markdown)
+{
+    if (!c->n_contrasts) {
+        add_no_tests(b, c);
+        return;
+    }
     cak_text_add(b, "\n");
     add_pairing(b, c);
     add_tested(b, c);
     if (c->baseline >= 0) cak_text_add(b, "arm %s against each other arm", c->arm[c->baseline].name);
     else cak_text_add(b, "all pairs of arms");
-    cak_text_add(b, "; p after Holm over %d test%s in a column, the arm that is better, pairs of which one diverged (a:b)\n\n",
+    cak_text_add(b, "; p after Holm over %d test%s in a column, the arm that is better, pairs of which one diverged (a:b)\n",
                  c->n_contrasts, c->n_contrasts > 1 ? "s" : "");
-    cak_text_add(b, "%s", markdown ? cak_table_markdown(b->a, tests) : cak_table_aligned(b->a, tests, WIDE));
+    add_power(b, c, true);
+    add_power(b, c, false);
+    cak_text_add(b, "\n");
+    add_test_table(b, c, all, markdown);
     if (!markdown)
         cak_text_add(b,
                      "\nexact McNemar on diverged or not, log-rank on t_div, Wilcoxon signed-rank on metrics; unpaired: Fisher, "
@@ -142,7 +204,7 @@ static const char *as_text(cak_arena *a, const cak_comparison *c, bool all, bool
     add_folded(&b, c, all);
     cak_text_add(&b, "\n%s\n", markdown ? cak_table_markdown(a, arms) : cak_table_aligned(a, arms, WIDE));
     add_notes(&b, c);
-    add_tests(&b, c, cak_compare_tests(a, c), markdown);
+    add_tests(&b, c, all, markdown);
     return cak_text_done(&b);
 }
 
@@ -161,7 +223,7 @@ static const char *json_text(cak_arena *a, json_t *doc)
 static const char *written(cak_arena *a, const cak_comparison *c, const request *q)
 {
     if (q->json) return json_text(a, cak_compare_json(a, c));
-    if (q->csv) return cak_table_csv(a, q->tests ? cak_compare_tests(a, c) : cak_compare_arms(a, c));
+    if (q->csv) return cak_table_csv(a, q->tests ? cak_compare_tests(a, c, true) : cak_compare_arms(a, c));
     return as_text(a, c, q->all != NULL, q->markdown != NULL);
 }
 
@@ -226,7 +288,7 @@ int cak_cmd_compare(int argc, char **argv)
         { "stat", "WHICH", "value of a run: last (default), best, mean-last-N epochs", &q.stat },
         { "goal", "NAME=min|max,..", "what is better: test these, too; the first one ranks", &q.goal },
         { "baseline", "EXPR", "test this arm against each other arm, e.g. hp.lr=1e-4", &q.baseline },
-        { "all", NULL, "show the keys that are the same, and all that follow from others", &q.all },
+        { "all", NULL, "show the keys that are the same, all that follow from others, and tests with p = 1", &q.all },
         { "csv", NULL, "print the arms as CSV", &q.csv },
         { "tests", NULL, "with --csv: the tests instead of the arms", &q.tests },
         { "md", NULL, "print Markdown", &q.markdown },

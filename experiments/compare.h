@@ -90,12 +90,14 @@ cak_times cak_arm_times(const cak_comparison *c, const cak_arm *arm); /* of the 
 
 /* compare_pairs.c: the tests between arms; arms and metrics are there. */
 void cak_compare_contrasts(cak_comparison *c);
+double cak_smallest_p(const cak_comparison *c, const cak_contrast *t); /* of its exact tests, whatever their values */
 
 /* compare_table.c */
 struct cak_table;
 struct json_t;
 struct cak_table *cak_compare_arms(cak_arena *a, const cak_comparison *c);
-struct cak_table *cak_compare_tests(cak_arena *a, const cak_comparison *c);
+struct cak_table *cak_compare_tests(cak_arena *a, const cak_comparison *c, bool all); /* false: without those that tell nothing */
+bool cak_contrast_tells(const cak_comparison *c, const cak_contrast *t);              /* a p of it is less than 1 */
 struct json_t *cak_compare_json(cak_arena *a, const cak_comparison *c);
 
 #endif

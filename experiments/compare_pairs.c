@@ -244,6 +244,18 @@ void cak_compare_contrasts(cak_comparison *c)
     adjust(c);
 }
 
+/* All signs of the pairs, or all ways to deal the runs, are equally probable. Two of them are the most extreme ones; when arms of two sizes
+** have many equal values, as with diverged or not, only one may be. */
+double cak_smallest_p(const cak_comparison *c, const cak_contrast *t)
+{
+    const int n = c->arm[t->a].known, m = c->arm[t->b].known;
+    const double extreme = t->paired || n == m ? 2 : 1;
+    double ways = 1;
+    for (int i = 1; t->paired && i <= t->complete && ways < 1e9; i++) ways *= 2;
+    for (int i = 1; !t->paired && i <= n && ways < 1e9; i++) ways *= (double)(m + i) / i;
+    return ways > extreme ? extreme / ways : 1;
+}
+
 /* ---- what a reader must know ---- */
 
 /* One warning for all contrasts with the same reason. */

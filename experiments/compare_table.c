@@ -20,19 +20,27 @@ static int decimals(double value, double uncertainty)
     return n > 8 || fabs(value) >= 1e6 ? -1 : n < 0 ? 0 : n;
 }
 
+/* With so many decimals, unless these leave nothing of the value: then two digits of it. -1: four digits. */
+static const char *digits(cak_arena *a, double v, int n)
+{
+    if (v == 0) return "0"; /* without a sign */
+    if (n < 0) return cak_arena_print(a, "%.4g", v);
+    return fabs(v) < pow(10, 1 - n) ? cak_arena_print(a, "%.2g", v) : cak_arena_print(a, "%.*f", n, v);
+}
+
 static const char *mean_text(cak_arena *a, double mean, double sd)
 {
     if (isnan(mean)) return "-";
-    if (isnan(sd)) return cak_arena_print(a, "%.4g", mean);
+    if (isnan(sd)) return digits(a, mean, -1);
     const int n = decimals(mean, sd);
-    return n < 0 ? cak_arena_print(a, "%.4g ± %.2g", mean, sd) : cak_arena_print(a, "%.*f ± %.*f", n, mean, n, sd);
+    const char *spread = n < 0 ? cak_arena_print(a, "%.2g", sd) : cak_arena_print(a, "%.*f", n, sd);
+    return cak_arena_print(a, "%s ± %s", digits(a, mean, n), spread);
 }
 
 static const char *interval_text(cak_arena *a, const double x[3]) /* value, low, high */
 {
     const int n = decimals(x[0], (x[2] - x[1]) / 4);
-    return n < 0 ? cak_arena_print(a, "%.4g [%.4g, %.4g]", x[0], x[1], x[2])
-                 : cak_arena_print(a, "%.*f [%.*f, %.*f]", n, x[0], n, x[1], n, x[2]);
+    return cak_arena_print(a, "%s [%s, %s]", digits(a, x[0], n), digits(a, x[1], n), digits(a, x[2], n));
 }
 
 static const char *p_text(cak_arena *a, double p)
@@ -234,12 +242,22 @@ static void test_row(cak_table *t, cak_arena *a, const cak_comparison *c, const 
     }
 }
 
-cak_table *cak_compare_tests(cak_arena *a, const cak_comparison *c)
+static bool is_one(const cak_contrast_test *t) { return !(t->holm < 0.995); } /* what readers see as 1, or not at all */
+
+bool cak_contrast_tells(const cak_comparison *c, const cak_contrast *t)
+{
+    bool one = is_one(&t->diverged) && is_one(&t->time);
+    for (int k = 0; one && k < c->n_goals; k++) one = is_one(&t->metric[k]);
+    return !one;
+}
+
+cak_table *cak_compare_tests(cak_arena *a, const cak_comparison *c, bool all)
 {
     columns list = { .a = a };
     test_columns(&list, c);
     cak_table *t = cak_table_make(a, list.column, list.n);
-    for (int i = 0; i < c->n_contrasts; i++) test_row(t, a, c, &c->contrast[i]);
+    for (int i = 0; i < c->n_contrasts; i++)
+        if (all || cak_contrast_tells(c, &c->contrast[i])) test_row(t, a, c, &c->contrast[i]);
     return t;
 }
 
@@ -302,5 +320,5 @@ json_t *cak_compare_json(cak_arena *a, const cak_comparison *c)
                      "goal", goals, "ranked_by", c->n_goals ? c->metric[0].name : NULL, "except", names_json(c->except), "pair",
                      names_json(c->pair), "keys", keys_json(c), "arms", cak_table_json(cak_compare_arms(a, c)), "baseline",
                      c->baseline >= 0 ? c->arm[c->baseline].name : NULL, "streams", streams, "tests_in_family", c->n_contrasts,
-                     "tests", cak_table_json(cak_compare_tests(a, c)), "runs", runs_json(c));
+                     "tests", cak_table_json(cak_compare_tests(a, c, true)), "runs", runs_json(c));
 }

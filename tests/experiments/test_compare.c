@@ -455,6 +455,8 @@ START_TEST(unpaired_tests)
     ck_close(ac->metric[0].test.p, 2 / choose(8, 4), 1e-12);
     ck_close(ac->metric[0].improvement, 1, 1e-14);
     ck_close(bc->metric[0].improvement, 0.5, 1e-14);
+    ck_close(cak_smallest_p(c, ab), 2.0 / 16, 1e-14);
+    ck_close(cak_smallest_p(c, ac), 2 / choose(8, 4), 1e-12);
     const char *text = warnings(c);
     must_have(text, "arms A and C (and 1 other pair of arms) are not paired by seed: their batches differ (seed=0), and so do "
                     "the initial values of "
@@ -482,6 +484,19 @@ START_TEST(arms_that_do_not_correspond)
     ck_assert_str_eq(c->contrast[1].why_not, "they have no seed in common");
     ck_assert_str_eq(c->contrast[2].why_not, "arm D has several runs with seed=0");
     ck_close(c->contrast[1].metric[0].test.p, 1, 1e-14);
+    end();
+}
+END_TEST
+
+START_TEST(smallest_p_of_arms_of_two_sizes)
+{
+    begin();
+    for (int i = 0; i < 5; i++)
+        make((made_run){ .dir = cak_arena_print(a, "%d", i), .seed = i, .lr = i < 2 ? "1" : "2", .over = OVER("hp.x=1") });
+    const cak_comparison *c = compare(&(cak_compare_options){ .except = cak_names_split(a, "seed,hp.x") });
+    ck_assert_int_eq(c->n_contrasts, 1);
+    ck_close(cak_smallest_p(c, &c->contrast[0]), 1 / choose(5, 2), 1e-14);
+    ck_close(cak_fisher(2, 2, 0, 3).p, 1 / choose(5, 2), 1e-12);
     end();
 }
 END_TEST
@@ -735,5 +750,5 @@ END_TEST
 
 SUITE(compare, consequences_are_folded, what_runs_lack_comes_from_their_sources, what_sources_do_not_say_is_unknown,
       edited_constants_are_levers, an_edit_is_not_folded_into_the_seed, what_follows_needs_evidence, arms, ranks, paired_tests,
-      unpaired_tests, metrics_without_a_goal, arms_that_do_not_correspond, runs_that_say_nothing, values_of_a_run,
-      points_of_a_sweep, damaged_runs_are_left_out, wrong_options, many_arms_are_tested_against_one)
+      unpaired_tests, smallest_p_of_arms_of_two_sizes, metrics_without_a_goal, arms_that_do_not_correspond, runs_that_say_nothing,
+      values_of_a_run, points_of_a_sweep, damaged_runs_are_left_out, wrong_options, many_arms_are_tested_against_one)

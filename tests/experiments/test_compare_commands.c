@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "experiments/command.h"
+#include "experiments/sweep_dir.h"
 #include "graph/io.h"
 #include "tests/support/run_test.h"
 #include "tests/support/suite.h"
@@ -107,6 +108,86 @@ START_TEST(compare_as_text)
     must_lack(r.out, "  rank");
     must_lack(r.out, "rank:");
     must_lack(r.out, "loss p");
+    end();
+}
+END_TEST
+
+/* Few seeds cannot tell arms apart, and pairs of arms with p = 1 are counted. */
+START_TEST(compare_few_seeds)
+{
+    begin();
+    for (int i = 0; i < 12; i++)
+        make((made_run){ .dir = cak_arena_print(a, "%02d", i),
+                         .seed = i % 3,
+                         .lr = cak_arena_print(a, "%d", i / 3),
+                         .epochs = 1,
+                         .loss = LOSS(i % 3 ? 1 : 1 + i),
+                         .batches = "b" });
+    called r = CALL(cak_cmd_compare, "compare", root, "--metric", "loss");
+    must_have(r.out,
+              "\nwith 3 pairs the smallest possible p of McNemar and Wilcoxon is 0.25 (1 after Holm over 6 tests); take more "
+              "seeds\n");
+    must_have(r.out, "\n\np is 1 in all tests of 6 pairs of arms: A B, A C, A D, B C, B D, C D\n");
+    must_lack(r.out, "A vs B");
+    must_have(CALL(cak_cmd_compare, "compare", root, "--all").out, "A vs B");
+    must_have(CALL(cak_cmd_compare, "compare", root, "--csv", "--tests").out, "A vs B");
+    r = CALL(cak_cmd_compare, "compare", root, "--where", "train.phases.critic.optimizer.lr<2");
+    must_have(r.out, "\nwith 3 pairs the smallest possible p of McNemar and Wilcoxon is 0.25; take more seeds\n");
+    must_have(r.out, "\nA vs B  "); /* one line is one line */
+    r = CALL(cak_cmd_compare, "compare", root, "--where", "dir~/00 or dir~/04 or dir~/01 or dir~/05");
+    must_have(r.out, "\nwith 1 pair the smallest possible p of McNemar and Wilcoxon is 1; take more seeds\n");
+    r = CALL(cak_cmd_compare, "compare", root, "--where", "dir~/00 or dir~/04 or dir~/05");
+    must_have(r.out, "\nwith 1 and 2 runs the smallest possible p of Fisher and Mann-Whitney is 0.33; take more seeds\n");
+    r = CALL(cak_cmd_compare, "compare", root, "--where", "seed=0");
+    must_have(r.out, "\nno tests: each run is an arm of its own; take more seeds, or --except "
+                     "train.phases.critic.optimizer.lr for keys that make no arms\n");
+    end();
+}
+END_TEST
+
+/* As many decimals as the deviation needs, and never a zero that has a sign. */
+START_TEST(compare_shows_digits)
+{
+    begin();
+    static const double loss[] = { -0.00311, 0.00309, -0.0, -0.0, 1.23456, 1.23466, 1234.5, 1500.25 };
+    for (int i = 0; i < 8; i++)
+        make((made_run){ .dir = cak_arena_print(a, "%d", i),
+                         .seed = i % 2,
+                         .lr = cak_arena_print(a, "%d", i / 2),
+                         .epochs = 1,
+                         .loss = &loss[i] });
+    const called r = CALL(cak_cmd_compare, "compare", root);
+    must_have(r.out, " -1e-05 ± 0.0044 ");
+    must_have(r.out, " -1e-05 [-0.0031, 0.0031]\n");
+    must_have(r.out, " 0 ± 0 ");
+    must_have(r.out, " 0 [0, 0]\n");
+    must_have(r.out, " 1.234610 ± 0.000071 ");
+    must_have(r.out, " 1367 ± 188 ");
+    end();
+}
+END_TEST
+
+/* Points of a random sweep have nothing in common. */
+START_TEST(compare_a_random_sweep)
+{
+    begin();
+    static const char *const hash[] = { "h", "h" };
+    write_file(a, d, in("t.yaml"),
+               cak_arena_print(a, "base: %s\nmethod: random\nrun_cap: 2\nparameters: {hp.lr: {min: 0.1, max: 1.0}}\n",
+                               source_path("configs/tiny/synth.yaml")));
+    cak_sweep *sweep = cak_sweep_load(d, in("t.yaml"), 0);
+    cak_sweep_dir *dir = sweep ? cak_sweep_dir_make(d, in("s"), sweep, hash) : NULL;
+    ck_assert_msg(dir != NULL, "%s", cak_diag_errors(d) ? cak_diag_message(d, 0) : "");
+    must_have(CALL(cak_cmd_compare, "compare", in("s")).err, "; points not started yet: 2 [E5001]");
+    for (int i = 0; i < 2; i++)
+        make((made_run){ .dir = cak_arena_print(a, "s/runs/%s", sweep->point[i].id),
+                         .lr = sweep->point[i].value[0],
+                         .over = OVER(cak_arena_print(a, "hp.lr=%s", sweep->point[i].value[0])) });
+    must_have(CALL(cak_cmd_compare, "compare", in("s")).out,
+              "\nno tests: each run is an arm of its own; summary.csv of the sweep has the points; take more seeds, or --except "
+              "hp.lr for keys that make no arms\n");
+    cak_sweep_dir_close(dir);
+    cak_sweep_close(sweep);
     end();
 }
 END_TEST
@@ -333,5 +414,6 @@ START_TEST(ls_with_columns)
 }
 END_TEST
 
-SUITE(compare_commands, compare_as_text, compare_as_files, compare_as_json, compare_without_runs, compare_strangers, diff_of_runs,
-      diff_of_streams, diff_of_files, ls_with_a_filter, ls_with_columns)
+SUITE(compare_commands, compare_as_text, compare_few_seeds, compare_shows_digits, compare_a_random_sweep, compare_as_files,
+      compare_as_json, compare_without_runs, compare_strangers, diff_of_runs, diff_of_streams, diff_of_files, ls_with_a_filter,
+      ls_with_columns)
