@@ -387,6 +387,7 @@ static bool read_all(reading *r)
 static bool expand(reading *r, int64_t run_cap)
 {
     if (run_cap) r->h.run_cap = run_cap;
+    for (int i = 0; i < r->s->n_keys; i++) cak_param_warn(r->d, &r->param[i]);
     return cak_sweep_expand(r->d, r->s, r->param, r->h.run_cap, place_of(r, r->h.run_cap ? "run_cap" : "method"));
 }
 

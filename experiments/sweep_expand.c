@@ -15,13 +15,22 @@ enum { SOBOL_KEYS = 40 }; /* dimensions of GSL's sequence */
 
 static int compare_text(const void *x, const void *y) { return strcmp(*(const char *const *)x, *(const char *const *)y); }
 
+bool cak_key_identifies(const char *key)
+{
+    key += strspn(key, "+");
+    return strncmp(key, "log", 3) != 0 || (key[3] != '.' && key[3] != '\0');
+}
+
 void cak_point_identify(const cak_sweep *s, cak_point *p)
 {
     cak_arena *a = cak_arena_open("id of a point");
     cak_text_builder all = { .a = a };
     const char **line = cak_point_overrides(a, s, p);
-    qsort(line, (size_t)s->n_keys, sizeof *line, compare_text);
-    for (int i = 0; i < s->n_keys; i++) cak_text_add(&all, "%s\n", line[i]);
+    int n = 0;
+    for (int i = 0; i < s->n_keys; i++)
+        if (cak_key_identifies(s->key[i])) line[n++] = line[i];
+    qsort(line, (size_t)n, sizeof *line, compare_text);
+    for (int i = 0; i < n; i++) cak_text_add(&all, "%s\n", line[i]);
     const char *text = cak_text_done(&all);
     snprintf(p->id, sizeof p->id, "%016llx", (unsigned long long)XXH3_64bits(text, strlen(text)));
     cak_arena_close(a);

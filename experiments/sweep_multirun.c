@@ -127,7 +127,7 @@ static bool add_override(multirun *m, int number, const char *text)
     const char *value = trim(m->a, equals + 1, equals + strlen(equals)), *inside = call(m->a, value, &name);
     int n = 0;
     const char **piece = inside ? NULL : split(m->a, value, &n);
-    m->name[m->n++] = inside || n > 1 ? key : text;
+    if (cak_key_identifies(key)) m->name[m->n++] = inside || n > 1 ? key : text;
     cak_text_add(&m->parameters, "  \"%s\": ", key);
     if (inside) return add_call(m, at, name, inside);
     cak_text_add(&m->parameters, n > 1 ? "{values: [" : "{value: ");

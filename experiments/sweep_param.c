@@ -157,6 +157,15 @@ static void read_numbers(reading *r, cak_sweep_param *p, cak_yaml *map)
     r->ok = ok && r->ok;
 }
 
+/* exp(1e-5) to exp(1e-3) is hardly meant. */
+void cak_param_warn(cak_diag *d, const cak_sweep_param *p)
+{
+    if (!(p->dist->needs & CAK_DIST_EXPONENT) || p->min <= 0 || p->max >= 1) return;
+    double from = p->dist->quantile(p, 0), to = p->dist->quantile(p, 1);
+    cak_warn(d, p->at, "limits of %s are exponents: '%s' lies between %.4g and %.4g; for %.4g to %.4g take %s_values",
+             p->dist->name, p->key, fmin(from, to), fmax(from, to), p->min, p->max, p->dist->name);
+}
+
 /* ---- which distribution ---- */
 
 static const cak_distribution *by_name(const char *name)

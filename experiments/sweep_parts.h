@@ -20,6 +20,9 @@ bool cak_multirun_several(cak_arena *a, const char *override);
 /* The parameters of `parameters:`, nested blocks as dotted keys; false after recording every mistake. */
 bool cak_sweep_params(cak_arena *a, cak_diag *d, cak_yaml *map, cak_sweep_param **out, int *n);
 
+/* Warn of a distribution over exponents whose limits look like values. */
+void cak_param_warn(cak_diag *d, const cak_sweep_param *p);
+
 bool cak_param_listed(const cak_sweep_param *p);   /* n values, known one by one */
 bool cak_param_constant(const cak_sweep_param *p); /* one value */
 /* Turn a range of integers into a list, so that a grid can walk through it; E1202 for a distribution that has no list. */
@@ -30,6 +33,8 @@ const char *cak_param_draw(cak_arena *a, const cak_sweep_param *p, double u);
 enum { CAK_SWEEP_MAX_POINTS = 100000 };
 /* Points from parameters: s->key, s->pair_by, s->method and s->seed are there already. run_cap 0: none is given. */
 bool cak_sweep_expand(cak_diag *d, cak_sweep *s, cak_sweep_param *param, int64_t run_cap, cak_pos at);
+/* False for what a run writes about itself, which is no part of what it is: "log.tensorboard", "+log.step_metrics". */
+bool cak_key_identifies(const char *key);
 void cak_point_identify(const cak_sweep *s, cak_point *p); /* set the id from the values */
 
 /* A value on one line, so that an override can hold it. */

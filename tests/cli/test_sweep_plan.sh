@@ -40,6 +40,12 @@ expect 0 "" "$cak" sweep s.yaml --progress none
 [ "$(ls sweeps/s/runs | wc -l)" -eq 6 ] || fail "the new points were not run"
 while read -r line; do stat -c '%n %Y' sweeps/s/runs/*/run.json | grep -qxF "$line" || fail "run again: $line"; done <<<"$before"
 
+# what runs write about themselves makes no new points
+sed 's/^parameters:/&\n  +log.tensorboard: {value: true}/' s.yaml >logged.yaml
+expect 0 "6 points: 0 new, 6 done, 0 to run" "$cak" sweep --dry-run logged.yaml --sweep-dir sweeps/s
+expect 0 "6 points: 6 finished" "$cak" sweep logged.yaml --sweep-dir sweeps/s --progress plain
+grep -q started err && fail "log.tensorboard starts points anew"
+
 # another configuration under the same name changes nothing
 cp -r sweeps/s kept
 echo 'tags: [new]' >>configs/tiny/synth.yaml

@@ -54,6 +54,17 @@ static const char *point_text(const cak_sweep *s, int i)
 
 static double number(const cak_sweep *s, int point, int key) { return strtod(s->point[point].value[key], NULL); }
 
+static const char *printed(void)
+{
+    char *text = cak_arena_alloc(a, 1 << 16);
+    FILE *f = tmpfile();
+    cak_diag_print(d, f);
+    rewind(f);
+    text[fread(text, 1, (1 << 16) - 1, f)] = '\0';
+    fclose(f);
+    return text;
+}
+
 /* ---- grids ---- */
 
 START_TEST(a_grid_in_order)
@@ -124,6 +135,46 @@ START_TEST(nested_parameters_are_dotted_keys)
                         "  hp: {parameters: {lr: {values: [1, 2]}, deep: {parameters: {er: {value: 3}}}}}\n");
     ck_assert_int_eq(s->n_points, 2);
     ck_assert_str_eq(point_text(s, 1), "hp.lr=2 hp.deep.er=3");
+    cak_sweep_close(s);
+    end();
+}
+END_TEST
+
+/* What a run writes about itself does not make another point of it. */
+START_TEST(logs_make_no_new_points)
+{
+    begin();
+    cak_sweep *s = load("method: grid\nparameters: {seed: [1, 2]}\n");
+    cak_sweep *t =
+        load("method: grid\nparameters: {+log.tensorboard: {value: true}, seed: [1, 2], log: {value: {step: false}}}\n");
+    cak_sweep *u = load("method: grid\nparameters: {+logs: {value: true}, seed: [1, 2]}\n");
+    cak_sweep *v = load("method: grid\nparameters: {seed: [1], log.x: [1, 2]}\n");
+    for (int i = 0; i < 2; i++) {
+        ck_assert_str_eq(s->point[i].id, t->point[i].id);
+        ck_assert_str_ne(s->point[i].id, u->point[i].id);
+    }
+    ck_assert_int_eq(v->n_points, 1); /* the same run twice */
+    cak_sweep_close(s), cak_sweep_close(t), cak_sweep_close(u), cak_sweep_close(v);
+    end();
+}
+END_TEST
+
+START_TEST(exponents_that_look_like_values)
+{
+    begin();
+    cak_sweep *s = load("method: random\nrun_cap: 1\nparameters:\n"
+                        "  a: {distribution: log_uniform, min: -9, max: 0.5}\n"
+                        "  b: {distribution: log_uniform, min: 0, max: 0.5}\n"
+                        "  c: {distribution: log_uniform_values, min: 1e-5, max: 1e-3}\n"
+                        "  d: {distribution: log_uniform, min: 1e-5, max: 1e-3}\n"
+                        "  e: {distribution: inv_log_uniform, min: 0.1, max: 0.9}\n");
+    ck_assert_int_eq(cak_diag_errors(d), 0);
+    const char *text = printed();
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "s.yaml:8:3: warning: limits of log_uniform are exponents: 'd' lies between 1 and 1.001; for "
+                                 "1e-05 to 0.001 take log_uniform_values"));
+    ck_assert_ptr_nonnull(strstr(text, "'e' lies between 0.4066 and 0.9048; for 0.1 to 0.9 take inv_log_uniform_values"));
+    ck_assert_ptr_nonnull(strstr(text, "2 warnings\n"));
     cak_sweep_close(s);
     end();
 }
@@ -607,6 +658,10 @@ START_TEST(multirun_is_a_grid)
     ck_assert_int_eq(t->n_points, 15);
     ck_assert_str_eq(t->name, u->name); /* more values of the same keys: the same sweep, extended */
     ck_assert_str_ne(t->name, v->name);
+    const char *const logged[] = { "seed=1,2", "+log.tensorboard=true", "hp.lr=1,2" };
+    cak_sweep *l = multirun(3, logged);
+    ck_assert_str_eq(l->name, u->name);
+    cak_sweep_close(l);
     ck_assert_int_eq(strncmp(t->name, "synth-", 6), 0);
     ck_assert_str_eq(point_text(w, 1), "seed=2");
     cak_sweep *all[] = { s, t, u, v, w };
@@ -645,8 +700,9 @@ START_TEST(mistakes_of_multirun)
 }
 END_TEST
 
-SUITE(sweep, a_grid_in_order, ids_are_for_ever, values_are_kept_as_written, nested_parameters_are_dotted_keys,
-      run_cap_cuts_a_grid, distributions_have_their_moments, draws_can_be_extended, draws_for_ever, equal_draws_are_one_point,
-      draws_in_pairs, every_section, where_the_base_is, mistakes_of_parameters, mistakes_of_grids, mistakes_of_the_file,
-      mistakes_of_the_method, mistakes_of_base_and_dimensions, all_mistakes_in_one_pass, mistakes_of_file_and_base_in_one_pass,
-      experiments_are_no_sweeps, multirun_is_a_grid, mistakes_of_multirun)
+SUITE(sweep, a_grid_in_order, ids_are_for_ever, logs_make_no_new_points, exponents_that_look_like_values,
+      values_are_kept_as_written, nested_parameters_are_dotted_keys, run_cap_cuts_a_grid, distributions_have_their_moments,
+      draws_can_be_extended, draws_for_ever, equal_draws_are_one_point, draws_in_pairs, every_section, where_the_base_is,
+      mistakes_of_parameters, mistakes_of_grids, mistakes_of_the_file, mistakes_of_the_method, mistakes_of_base_and_dimensions,
+      all_mistakes_in_one_pass, mistakes_of_file_and_base_in_one_pass, experiments_are_no_sweeps, multirun_is_a_grid,
+      mistakes_of_multirun)
