@@ -1,4 +1,5 @@
 /* Points of a sweep: states derived from claims, attempts and run directories; summary.csv; shares of the machine. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,7 +8,7 @@
 
 #include "experiments/sweep_attempt.h"
 #include "experiments/sweep_claim.h"
-#include "experiments/sweep_run.h"
+#include "experiments/sweep_worker.h"
 #include "graph/io.h"
 #include "tests/support/suite.h"
 
@@ -241,6 +242,49 @@ START_TEST(claims)
 }
 END_TEST
 
+/* The launcher is stopped by a full pipe when it says how point 0 ended: 0 when the attempt is recorded by then, and the claim still held. */
+static int watch_the_end(int pipe_end)
+{
+    char text[512];
+    struct stat st = { 0 };
+    for (int i = 0; i < 2000 && !st.st_size; i++, usleep(5000)) stat(in("attempts/aaaaaaaaaaaaaaaa.jsonl"), &st);
+    bool held = cak_claim_held(&dir, 0);
+    while (read(pipe_end, text, sizeof text) > 0) {}
+    return !(st.st_size && held);
+}
+
+START_TEST(a_claim_outlives_the_record_of_its_attempt)
+{
+    begin();
+    static const char full[4096];
+    cak_task task[POINTS] = { 0 };
+    cak_running running = { .point = 0, .child = { .log = in("logs/aaaaaaaaaaaaaaaa.txt") } };
+    cak_worker w = { .a = a, .d = d, .s = &dir, .task = task, .running = &running, .n_running = 1, .only = -1, .jobs = 1 };
+    w.show = cak_show_open(CAK_PROGRESS_PLAIN);
+    w.brief = cak_brief_open(a, &sweep);
+    int ends[2], status, before = dup(STDERR_FILENO);
+    write_run("finished", 3, ",\"exit_code\":0");
+    ck_assert(cak_claim_take(d, &dir, 0, &running.claim) && running.claim >= 0);
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(fcntl(ends[1], F_SETPIPE_SZ, sizeof full), sizeof full);
+    ck_assert_int_eq(write(ends[1], full, sizeof full), sizeof full);
+    pid_t watcher = fork();
+    if (watcher == 0) {
+        close(ends[1]), close(running.claim);
+        _exit(watch_the_end(ends[0]));
+    }
+    dup2(ends[1], STDERR_FILENO), close(ends[0]), close(ends[1]);
+    cak_worker_ended(&w, 0, 0);
+    dup2(before, STDERR_FILENO), close(before);
+    ck_assert_int_eq(waitpid(watcher, &status, 0), watcher);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(w.n_running, 0);
+    is(CAK_POINT_FINISHED, NULL, 0);
+    ck_assert(!cak_claim_held(&dir, 0));
+    end();
+}
+END_TEST
+
 START_TEST(a_run_that_goes_on_by_hand_is_running)
 {
     begin();
@@ -347,5 +391,5 @@ START_TEST(early_termination_is_warned_of)
 END_TEST
 
 SUITE(sweep_state, names_and_places, by_the_run_directory, by_the_last_attempt, stopped_early, attempts_read_back,
-      torn_and_damaged_attempts, claims, a_run_that_goes_on_by_hand_is_running, summary_as_csv, summary_waits_for_its_lock,
-      shares_of_the_machine, early_termination_is_warned_of)
+      torn_and_damaged_attempts, claims, a_claim_outlives_the_record_of_its_attempt, a_run_that_goes_on_by_hand_is_running,
+      summary_as_csv, summary_waits_for_its_lock, shares_of_the_machine, early_termination_is_warned_of)
