@@ -287,7 +287,7 @@ int cak_cmd_compare(int argc, char **argv)
         { "metric", "NAME,..", "only these metrics, and test them (default: those without a dot)", &q.metric },
         { "stat", "WHICH", "value of a run: last (default), best, mean-last-N epochs", &q.stat },
         { "goal", "NAME=min|max,..", "what is better: test these, too; the first one ranks", &q.goal },
-        { "baseline", "EXPR", "test this arm against each other arm, e.g. hp.lr=1e-4", &q.baseline },
+        { "baseline", "EXPR", "test this arm against each other arm, e.g. lr=1e-4", &q.baseline },
         { "all", NULL, "show the keys that are the same, all that follow from others, and tests with p = 1", &q.all },
         { "csv", NULL, "print the arms as CSV", &q.csv },
         { "tests", NULL, "with --csv: the tests instead of the arms", &q.tests },

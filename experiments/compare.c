@@ -268,20 +268,6 @@ static void rank_arms(cak_comparison *c)
 
 /* ---- which arms are tested ---- */
 
-static bool find_baseline(cak_comparison *c, cak_diag *d, const char *expression)
-{
-    cak_run_set one = *c->set; /* the first run of each arm stands for it */
-    one.run = cak_arena_alloc(one.arena, ((size_t)c->n_arms + 1) * sizeof *one.run);
-    one.n = c->n_arms;
-    for (int k = 0; k < c->n_arms; k++) one.run[k] = c->set->run[c->arm[k].run[0]];
-    if (!cak_run_set_filter(&one, d, "--baseline", expression)) return false;
-    if (one.n != 1)
-        return cak_error(d, CAK_E5001, CAK_NOWHERE, "--baseline: '%s' holds for %d arms, not for one", expression, one.n);
-    for (int k = 0; k < c->n_arms; k++)
-        if (strcmp(c->set->run[c->arm[k].run[0]].label, one.run[0].label) == 0) c->baseline = k;
-    return true;
-}
-
 static void choose_contrasts(cak_comparison *c)
 {
     int n = c->n_arms, m = 0, largest = 0;
@@ -333,7 +319,7 @@ cak_comparison *cak_compare(cak_run_set *s, cak_diag *d, const cak_compare_optio
     fill_values(c, d, p);
     c->axes = cak_axes_find(s, c->except);
     make_arms(c);
-    if (o->baseline && !find_baseline(c, d, o->baseline)) return NULL;
+    if (o->baseline && !cak_compare_baseline(c, d, o->baseline)) return NULL;
     for (int k = 0; k < c->n_arms; k++) describe_arm(c, &c->arm[k]);
     rank_arms(c);
     choose_contrasts(c);

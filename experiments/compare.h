@@ -92,6 +92,9 @@ cak_times cak_arm_times(const cak_comparison *c, const cak_arm *arm); /* of the 
 void cak_compare_contrasts(cak_comparison *c);
 double cak_smallest_p(const cak_comparison *c, const cak_contrast *t); /* of its exact tests, whatever their values */
 
+/* compare_baseline.c: sets the baseline to the one arm that the expression holds for; keys may have the short names of the table. */
+bool cak_compare_baseline(cak_comparison *c, cak_diag *d, const char *expression);
+
 /* compare_table.c */
 struct cak_table;
 struct json_t;

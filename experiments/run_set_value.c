@@ -172,10 +172,7 @@ bool cak_run_set_knows(const cak_run_set *s, cak_diag *d, const char *option, co
     const char *const *known = cak_run_set_names(a, s, &n);
     bool ok = false;
     for (int i = 0; i < n && !ok; i++) ok = strcmp(known[i], key) == 0;
-    const char *near = ok ? NULL : cak_suggest(key, known, n);
-    if (!ok)
-        cak_error(d, CAK_E5001, CAK_NOWHERE, "%s: no run has '%s'%s%s%s", option, key, near ? "; did you mean '" : "",
-                  near ? near : "", near ? "'?" : "");
+    if (!ok) cak_error(d, CAK_E5001, CAK_NOWHERE, "%s: no run has '%s'%s", option, key, cak_where_suggest(a, key, known, n));
     cak_arena_close(a);
     return ok;
 }

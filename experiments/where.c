@@ -224,12 +224,31 @@ static bool is_known(const char *key, const char *const *known, int n)
     return false;
 }
 
+static bool ends_with_part(const char *key, const char *word)
+{
+    const size_t n = strlen(key), m = strlen(word);
+    return n > m && key[n - m - 1] == '.' && strcmp(key + n - m, word) == 0 && strncmp(key, "metrics.", 8) != 0;
+}
+
+const char *cak_where_suggest(cak_arena *a, const char *word, const char *const *known, int n)
+{
+    enum { SOME = 3 };
+    const char *list = "";
+    int found = 0;
+    for (int i = 0; i < n && found < SOME; i++)
+        if (ends_with_part(known[i], word)) list = cak_arena_print(a, "%s%s'%s'", list, found++ ? " or " : "", known[i]);
+    const char *near = found ? NULL : cak_suggest(word, known, n);
+    if (near) list = cak_arena_print(a, "'%s'", near);
+    return *list ? cak_arena_print(a, "; did you mean %s?", list) : "";
+}
+
 static bool check_key(cak_diag *d, const cak_where *w, const char *const *known, int n)
 {
     if (is_known(w->key, known, n)) return true;
-    const char *near = cak_suggest(w->key, known, n);
-    return cak_error(d, CAK_E5001, w->at, "no run has '%s'%s%s%s", w->key, near ? "; did you mean '" : "", near ? near : "",
-                     near ? "'?" : "");
+    cak_arena *a = cak_arena_open("suggestion");
+    cak_error(d, CAK_E5001, w->at, "no run has '%s'%s", w->key, cak_where_suggest(a, w->key, known, n));
+    cak_arena_close(a);
+    return false;
 }
 
 bool cak_where_check(cak_diag *d, const cak_where *w, const char *const *known, int n)

@@ -27,6 +27,8 @@ typedef cak_setting cak_where_look(const void *ctx, const char *key); /* the val
 
 /* NULL after E5001, which shows the place in the expression; `option` names it in messages ("--where"). The text outlives the result. */
 const cak_where *cak_where_parse(cak_arena *a, cak_diag *d, const char *option, const char *text);
+/* "; did you mean 'hp.lr'?": keys whose last part is the word, or the nearest one; "" when there is none. */
+const char *cak_where_suggest(cak_arena *a, const char *word, const char *const *known, int n);
 /* E5001 with a suggestion for each key that is none of these. */
 bool cak_where_check(cak_diag *d, const cak_where *w, const char *const *known, int n);
 bool cak_where_matches(const cak_where *w, cak_where_look *look, const void *ctx);

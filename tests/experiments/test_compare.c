@@ -718,7 +718,14 @@ START_TEST(wrong_options)
             "--goal: 'loss=least' is not NAME=min or NAME=max");
     refused((cak_compare_options){ .except = cak_names_split(a, "sede") }, "--except: no run has 'sede'; did you mean 'seed'?");
     refused((cak_compare_options){ .pair = cak_names_split(a, "quaternion") }, "--pair: no run has 'quaternion'");
-    refused((cak_compare_options){ .baseline = "seed>=0" }, "--baseline: 'seed>=0' holds for 2 arms, not for one");
+    refused((cak_compare_options){ .baseline = "seed>=0" },
+            "--baseline: 'seed>=0' holds for 2 arms, not for one: A (lr 1), B (lr 2)");
+    refused((cak_compare_options){ .baseline = "lr=3" }, "--baseline: 'lr=3' holds for no arm; there are A (lr 1), B (lr 2)");
+    refused((cak_compare_options){ .baseline = "epochs=3" }, "no run has 'epochs'; did you mean 'train.epochs'?");
+    refused((cak_compare_options){ .baseline = "type=adam" },
+            "no run has 'type'; did you mean 'train.phases.critic.optimizer.type' or 'data.clips.type' or 'data.x.type'?");
+    refused((cak_compare_options){ .except = cak_names_split(a, "epochs") },
+            "--except: no run has 'epochs'; did you mean 'train.epochs'?");
     refused((cak_compare_options){ .baseline = "seed=" }, "a value is expected here, not the end of the expression");
     end();
 }
@@ -744,6 +751,13 @@ START_TEST(many_arms_are_tested_against_one)
     ck_assert_int_eq(c->baseline, 3);
     ck_assert_int_eq(c->contrast[5].a, 3);
     ck_assert_int_eq(c->contrast[5].b, 6);
+    cak_run_set_close(s);
+    s = cak_run_set_open(a);
+    ck_assert_int_eq(compare(&(cak_compare_options){ .baseline = "lr=5" })->baseline, 5); /* as the table has it */
+    ck_assert_ptr_null(cak_compare(s, d, &(cak_compare_options){ .baseline = "lr>=0" }));
+    must_have(cak_diag_message(d, 0),
+              "holds for 7 arms, not for one: A (lr 0), B (lr 1), C (lr 2), D (lr 3), E (lr 4), F (lr 5) and "
+              "1 more");
     end();
 }
 END_TEST
