@@ -49,6 +49,10 @@ expect 0 "finished -> diverged" "$cak" diff "$work/r/1e-4-0" "$work/d"
 expect 0 "the same: " "$cak" diff $config "$work/r/1e-4-0"
 "$cak" diff $config "$work/r/1e-4-0" | grep -q "data.x.low\|hp.lr " && fail "what a run resolves or finds is shown as a difference to its file"
 
+# pairs by another key: seeds make no arms all the same
+expect 0 " runs in 2 arms" "$cak" compare "$work/r" --pair train.epochs
+grep -q "not paired by train.epochs: arm A has several runs with train.epochs=" "$work/err" || fail "--pair does not choose the key"
+
 # ls
 same "$("$cak" ls "$work" --where 'state=diverged' --columns seed --csv | sed 1d)" "$work/d,0" "ls --where finds the wrong runs"
 same "$("$cak" ls "$work/r" --where 'hp.lr>1e-3 and seed!=1' --columns seed --sort -seed --csv | sed 1d | cut -d, -f2 | tr '\n' ' ')" "2 0 " "ls --sort is wrong"
