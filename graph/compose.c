@@ -152,6 +152,12 @@ static void remember_group(cak_composer *c, const char *group)
     c->group[c->n_groups++] = group;
 }
 
+static void remember_file(cak_composer *c, const cak_yaml *entry)
+{
+    c->named = cak_arena_grow(c->a, c->named, &c->named_cap, c->n_named + 1, sizeof *c->named);
+    c->named[c->n_named++] = entry;
+}
+
 /* Merge the file that one entry names into `out`. */
 static bool merge_entry(cak_composer *c, cak_yaml *out, const cak_yaml *entry, const link *self)
 {
@@ -164,6 +170,8 @@ static bool merge_entry(cak_composer *c, cak_yaml *out, const cak_yaml *entry, c
         const cak_override *o = cak_override_option(c, group);
         if (o) option = o->value;
         dir = cak_arena_print(c->a, "%s%s/", dir, group);
+    } else {
+        remember_file(c, entry);
     }
     if (cak_yaml_null(option)) return true; /* `model: null` selects nothing */
     const char *path = find_file(c->a, dir, option->text);

@@ -23,6 +23,8 @@ typedef struct cak_composer {
     int n_files, files_cap;
     const char **group; /* groups of `defaults` entries, for suggestions */
     int n_groups, groups_cap;
+    const cak_yaml **named; /* entries that name a file by its path: no group, nothing to select */
+    int n_named, named_cap;
 } cak_composer;
 
 typedef struct cak_composed {

@@ -1,4 +1,5 @@
 /* Overrides from the command line: a.b=c sets, +a.b=c adds, ++a.b=c does either, ~a.b removes, group=option selects. */
+#include <stddef.h>
 #include <string.h>
 
 #include "graph/compose.h"
@@ -108,8 +109,34 @@ const cak_override *cak_override_option(cak_composer *c, const char *group)
 
 /* ---- applying ---- */
 
+/* Is "../model/cak" a file in a folder "model"? */
+static bool in_folder(const char *path, const char *folder)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = strlen(folder);
+    if (!slash || (size_t)(slash - path) < n || strncmp(slash - n, folder, n) != 0) return false;
+    return slash - n == path || slash[-(ptrdiff_t)n - 1] == '/';
+}
+
+/* "model=film", where `defaults` says "- ../model/cak": true after the error, which tells what could be selected from. */
+static bool names_no_group(cak_composer *c, const cak_override *o)
+{
+    for (int i = 0; i < c->n_named && !o->op->prefix[0]; i++) {
+        const char *file = c->named[i]->text;
+        if (!in_folder(file, o->path)) continue;
+        const char *option = strrchr(file, '/') + 1;
+        cak_error(c->d, CAK_E1103, o->path_pos,
+                  "'%s' is no key and no group: `defaults` names a file, '%s', where only `- %s: %s` could be selected from",
+                  o->path, file, o->path, option);
+        cak_note(c->d, c->named[i]->pos, "named here; a group is a directory beside the configuration, as %s/ would be", o->path);
+        return true;
+    }
+    return false;
+}
+
 static void missing(cak_composer *c, const cak_override *o, const cak_yaml *root, size_t len)
 {
+    if (names_no_group(c, o)) return;
     const char *near = cak_path_suggest(c->a, root, o->path, c->group, c->n_groups);
     const char *meant = near ? cak_arena_print(c->a, "; did you mean '%s'?", near) : "";
     const char *add = o->op->replaces && !o->op->adds ? cak_arena_print(c->a, "; a new key is added with '+%s'", o->text) : "";

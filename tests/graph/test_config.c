@@ -89,6 +89,23 @@ START_TEST(files_merge_in_order)
 }
 END_TEST
 
+/* Only `group: option` can be selected from. */
+START_TEST(a_path_is_no_group)
+{
+    begin();
+    file("main.yaml", "defaults: [model/sub/deep, model/cak, base, _self_]\na: 1\n");
+    file("model/cak.yaml", "c: 1\n");
+    file("model/sub/deep.yaml", "b: 1\n");
+    file("base.yml", "d: 1\n");
+    fails(RESOLVE("model=film"), CAK_E1103, "names a file, 'model/cak', where only `- model: cak` could be selected from");
+    fails(RESOLVE("sub=film"), CAK_E1103, "names a file, 'model/sub/deep', where only `- sub: deep` could");
+    fails(RESOLVE("ub=film"), CAK_E1103, "there is no key 'ub'");
+    fails(RESOLVE("base=film"), CAK_E1103, "there is no key 'base'");
+    resolves("b: 1\nc: 1\nd: 1\na: 1\nmodel: film\n", RESOLVE("+model=film"));
+    end();
+}
+END_TEST
+
 START_TEST(winners_carry_their_place)
 {
     begin();
@@ -733,8 +750,8 @@ START_TEST(names)
 }
 END_TEST
 
-SUITE(config, files_merge_in_order, winners_carry_their_place, defaults_go_wrong, errors_of_all_files_are_reported_once,
-      overrides_change_the_tree, overrides_go_wrong, references_are_replaced, references_know_their_source, references_go_wrong,
-      failed_references_are_reported_once, every_bad_override_is_reported, synonyms, references_cannot_explode,
-      resolved_text_reproduces_itself, numbers, integers_and_bools, numbers_ignore_the_locale, tables, tables_go_wrong,
-      attribute_structs, names)
+SUITE(config, files_merge_in_order, a_path_is_no_group, winners_carry_their_place, defaults_go_wrong,
+      errors_of_all_files_are_reported_once, overrides_change_the_tree, overrides_go_wrong, references_are_replaced,
+      references_know_their_source, references_go_wrong, failed_references_are_reported_once, every_bad_override_is_reported,
+      synonyms, references_cannot_explode, resolved_text_reproduces_itself, numbers, integers_and_bools,
+      numbers_ignore_the_locale, tables, tables_go_wrong, attribute_structs, names)
