@@ -272,7 +272,8 @@ static void report_all(checking *k, int looked_at)
     int shown = k->n_mistakes < MAX_SHOWN ? k->n_mistakes : MAX_SHOWN;
     for (int i = 0; i < shown; i++) report(k, &k->mistake[i]);
     if (looked_at < k->s->n_points)
-        cak_note(k->d, CAK_NOWHERE, "the other %d points were not looked at", k->s->n_points - looked_at);
+        cak_note(k->d, CAK_NOWHERE, "not looked at: %d more point%s", k->s->n_points - looked_at,
+                 k->s->n_points - looked_at == 1 ? "" : "s");
 }
 
 cak_sweep_checked *cak_sweep_check(cak_arena *a, cak_diag *d, const cak_sweep *s)

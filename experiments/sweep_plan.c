@@ -120,15 +120,15 @@ static bool compatible(cak_arena *a, cak_diag *d, const char *dir, const cak_swe
         return false;
     }
     if (!c->kept && c->lost) {
-        cak_error(d, CAK_E5002, CAK_NOWHERE, "%s holds %d points that were run, and none of them is in this file", dir, c->lost);
+        cak_error(d, CAK_E5002, CAK_NOWHERE, "%s holds %d point%s that %s run, and none of them is in this file", dir, c->lost,
+                  c->lost == 1 ? "" : "s", c->lost == 1 ? "was" : "were");
         cak_note(d, CAK_NOWHERE,
                  "another sweep of the same name, or every point has a new key: give it another name or --sweep-dir");
         return false;
     }
     if (c->dropped)
-        cak_warn(d, (cak_pos){ .file = s->path },
-                 "%d points of the plan are not in the file any more; %d of them were run and stay in %s", c->dropped, c->lost,
-                 dir);
+        cak_warn(d, (cak_pos){ .file = s->path }, "%d point%s of the plan: not in the file any more; run, and kept in %s: %d",
+                 c->dropped, c->dropped == 1 ? "" : "s", dir, c->lost);
     return true;
 }
 

@@ -297,8 +297,8 @@ static bool can_run_here(cak_diag *d, const cak_sweep_dir *s, const cak_sweep_op
 {
     int n = s->sweep->n_points;
     if (o->reach == CAK_SWEEP_AT && (o->index < 0 || o->index >= n))
-        return cak_error(d, CAK_E5001, CAK_NOWHERE, "the plan has %d points, counted from 0: there is none of index %lld", n,
-                         (long long)o->index);
+        return cak_error(d, CAK_E5001, CAK_NOWHERE, "the plan has %d point%s, counted from 0: there is none of index %lld", n,
+                         n == 1 ? "" : "s", (long long)o->index);
     return true;
 }
 

@@ -182,12 +182,13 @@ START_TEST(another_sweep_of_the_same_name)
     cak_sweep_dir_close(make(two, "ab"));
     cak_sweep_dir *x = make(other, "cd"); /* nothing was run: the plan is replaced */
     ck_assert_int_eq(x->sweep->n_points, 2);
-    ck_assert_ptr_nonnull(strstr(printed(), "2 points of the plan are not in the file any more; 0 of them were run"));
+    ck_assert_ptr_nonnull(strstr(printed(), "2 points of the plan: not in the file any more; run, and kept in "));
+    ck_assert_ptr_nonnull(strstr(printed(), ": 0\n"));
     ck_assert(cak_io_mkdirs(d, cak_arena_print(a, "%s/attempts", dir)));
     write_text(cak_arena_print(a, "%s/attempts/%s.jsonl", dir, x->sweep->point[0].id), "{}\n");
     cak_sweep_dir_close(x);
     ck_assert_ptr_null(make(two, "ab"));
-    expect(CAK_E5002, "holds 1 points that were run, and none of them is in this file");
+    expect(CAK_E5002, "holds 1 point that was run, and none of them is in this file");
     end();
 }
 END_TEST
@@ -321,7 +322,7 @@ START_TEST(mistakes_of_points)
     check_fails("method: grid\nparameters: {modules.generator.gate: {values: [true, maybe]}}\n", 1,
                 (const char *const[]){ "got 'maybe'", "in point modules.generator.gate=maybe", NULL });
     check_fails("method: grid\nparameters: {hp.lr: {range: [-30, 0]}}\n", 20,
-                (const char *const[]){ "got '-11'", "the other 10 points were not looked at", NULL });
+                (const char *const[]){ "got '-11'", "not looked at: 10 more points", NULL });
 }
 END_TEST
 
