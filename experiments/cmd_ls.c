@@ -1,64 +1,27 @@
 /* `cak ls`: the runs below a directory. */
-#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "experiments/command.h"
-#include "experiments/run_axes.h"
+#include "experiments/run_table.h"
 #include "experiments/table.h"
 #include "experiments/visible.h"
 #include "graph/io.h"
 #include "graph/text.h"
 
-enum { WIDE = 120, NARROW = 40, FIXED = 52 /* of the columns between run and metrics */ };
-
 typedef struct request { /* options as given */
     const char *where, *sort, *columns, *csv, *json;
 } request;
 
-/* Columns for metrics: what the terminal leaves, or as many as usual experiments need where there is none. */
-static int headline_room(int before)
+/* Of the terminal; 0 where there is none. */
+static int terminal_width(void)
 {
     struct winsize w;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col == 0) return WIDE;
-    return w.ws_col - before > NARROW ? w.ws_col - before : NARROW;
-}
-
-static void print_headlines(cak_arena *a, const cak_metrics_table *t, int room)
-{
-    const char *gap = "";
-    for (int c = 0; t->n_rows && c < t->n_names; c++) {
-        if (!cak_is_headline(t->name[c])) continue; /* the rest is for `cak show` */
-        const char *item = cak_arena_print(a, "%s%s=%.4g", gap, cak_visible(a, t->name[c]), t->value[c]);
-        room -= (int)strlen(item);
-        if (room < 0 && *gap) break;
-        fputs(item, stdout);
-        gap = " ";
-    }
-    puts("");
-}
-
-static void print_table(const cak_run_set *s)
-{
-    const char **name = cak_arena_alloc(s->arena, (size_t)s->n * sizeof *name);
-    int width = 3;
-    for (int i = 0; i < s->n; i++) {
-        name[i] = cak_visible(s->arena, s->run[i].label);
-        if ((int)strlen(name[i]) > width) width = (int)strlen(name[i]);
-    }
-    printf("%-*s  %-11s  %6s  %6s  %8s  %9s  %s\n", width, "RUN", "STATE", "EPOCH", "STEP", "AGE", "SIZE", "METRICS");
-    for (int i = 0; i < s->n; i++) {
-        const cak_run_info *r = s->run[i].info;
-        char age[CAK_BYTES_TEXT], size[CAK_BYTES_TEXT];
-        printf("%-*s  %-11s  %6" PRId64 "  %6" PRId64 "  ", width, name[i], s->run[i].state, r->epochs, r->steps);
-        printf("%8s  %9s  ", cak_age_text(time(NULL) - r->created, age), cak_bytes_text(r->size, size));
-        print_headlines(s->arena, r->last, headline_room(width + FIXED));
-    }
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
 }
 
 static void print_json(json_t *list)
@@ -157,7 +120,7 @@ static void list(cak_run_set *s, cak_diag *d, const request *q, int n, char **di
     if (!s->n && !q->json) return;
     if (q->columns || q->csv) print_columns(s, d, q);
     else if (q->json) print_json(runs_json(s));
-    else print_table(s);
+    else fputs(cak_run_table(s->arena, s, terminal_width()), stdout);
 }
 
 static const char doc[] =

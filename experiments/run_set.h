@@ -30,8 +30,9 @@ typedef struct cak_member {
     const cak_run_info *info; /* NULL: there is no run directory */
     cak_outcome outcome;
     const char *state;
-    int sweep;       /* number of the sweep that it is a point of, from 1; 0: none */
-    bool configured; /* config.yaml is known */
+    int sweep;         /* number of the sweep that it is a point of, from 1; 0: none */
+    const char *point; /* overrides that tell it from other points, "hp.lr=1e-4 seed=0"; NULL: it is none */
+    bool configured;   /* config.yaml is known */
     cak_setting *value;
     int n_values; /* by key; keys beyond have no value */
 } cak_member;
@@ -62,8 +63,9 @@ void cak_run_set_close(cak_run_set *s);
 ** Runs that are there already are not added again; those that cannot be read are left out with a warning. */
 bool cak_run_set_add(cak_run_set *s, cak_diag *d, const char *word);
 bool cak_run_set_add_below(cak_run_set *s, cak_diag *d, const char *dir); /* runs at or below a directory */
-/* The one sweep that all members are points of, or NULL. */
 struct cak_sweep;
+const struct cak_sweep *cak_member_sweep(const cak_run_set *s, const cak_member *r); /* NULL: it is no point */
+/* The one sweep that all members are points of, or NULL. */
 const struct cak_sweep *cak_run_set_sweep(const cak_run_set *s);
 
 /* Keep the runs that the expression holds for. E5001 when it is wrong. */

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "experiments/run_set.h"
+#include "experiments/sweep_brief.h"
 #include "experiments/sweep_dir.h"
 #include "graph/io.h"
 
 typedef struct cak_opened_sweep {
     const char *dir; /* without links and dots */
     cak_sweep_dir *sweep;
+    cak_brief brief;
 } cak_opened_sweep;
 
 typedef struct meaning {
@@ -41,7 +43,8 @@ static int opened(cak_run_set *s, cak_diag *d, const char *dir)
         if (strcmp(s->sweep[i].dir, full) == 0) return s->sweep[i].sweep ? i + 1 : 0;
     cak_sweep_dir *sweep = cak_sweep_dir_open(d, dir);
     s->sweep = cak_arena_grow(s->arena, s->sweep, &s->cap_sweeps, s->n_sweeps + 1, sizeof *s->sweep);
-    s->sweep[s->n_sweeps++] = (cak_opened_sweep){ cak_arena_text(s->arena, full), sweep };
+    s->sweep[s->n_sweeps++] = (cak_opened_sweep){ .dir = cak_arena_text(s->arena, full), .sweep = sweep };
+    if (sweep) s->sweep[s->n_sweeps - 1].brief = cak_brief_open(s->arena, sweep->sweep);
     return sweep ? s->n_sweeps : 0;
 }
 
@@ -51,16 +54,22 @@ void cak_run_set_close_sweeps(cak_run_set *s)
     s->n_sweeps = 0;
 }
 
+const cak_sweep *cak_member_sweep(const cak_run_set *s, const cak_member *r)
+{
+    return r->sweep ? s->sweep[r->sweep - 1].sweep->sweep : NULL;
+}
+
 const cak_sweep *cak_run_set_sweep(const cak_run_set *s)
 {
     for (int i = 0; i < s->n; i++)
         if (!s->run[i].sweep || s->run[i].sweep != s->run[0].sweep) return NULL;
-    return s->n ? s->sweep[s->run[0].sweep - 1].sweep->sweep : NULL;
+    return s->n ? cak_member_sweep(s, &s->run[0]) : NULL;
 }
 
-static void set_state(cak_member *r, int sweep, cak_point_state state)
+static void set_point(const cak_run_set *s, cak_member *r, int sweep, int point, cak_point_state state)
 {
     r->sweep = sweep;
+    r->point = cak_brief_point(s->arena, &s->sweep[sweep - 1].brief, point);
     r->state = cak_point_state_name(state);
     r->outcome = meaning_of[state].outcome;
 }
@@ -75,7 +84,7 @@ static void add_point(cak_run_set *s, int number, int point, cak_point_state sta
     for (int i = 0; i < s->n; i++)
         if (strcmp(s->run[i].label, label) == 0) return;
     cak_member *r = cak_run_set_append(s, label, NULL);
-    set_state(r, number, state);
+    set_point(s, r, number, point, state);
     for (int k = 0; k < sweep->n_keys; k++) cak_run_set_override(s, r, sweep->key[k], p->value[k]);
 }
 
@@ -120,6 +129,6 @@ void cak_run_set_ask_sweep(cak_run_set *s, cak_diag *d, cak_member *r)
     for (int i = 0; o && i < o->sweep->n_points; i++) {
         cak_point_status status;
         if (strcmp(o->sweep->point[i].id, id) == 0 && cak_point_look(s->arena, d, o, i, &status))
-            set_state(r, number, status.state);
+            set_point(s, r, number, i, status.state);
     }
 }
