@@ -212,6 +212,8 @@ static bool hand_in(submission *m)
 
 static bool submit(submission *m)
 {
+    if (m->s->sweep->fail_fast)
+        cak_warn(m->d, CAK_NOWHERE, "fail_fast does not stop a job array: each task counts its own failures only; see scancel");
     const char *text = script(m->a, m->d, m->s, m->o, &m->v, &m->j);
     const char *jobs = in_slurm(m->a, m->s->dir, "jobs.txt");
     if (!text || !cak_io_mkdirs(m->d, cak_arena_print(m->a, "%s/slurm", m->s->dir))) return false;

@@ -161,6 +161,7 @@ same "$(wc -l <"$FAKE/requeued")" 1 "a cancelled task is requeued"
 expect 0 "2 interrupted" "$cak" sweep status "$work/long"
 touch "$FAKE/hold"
 expect 0 "job array 4 for 2 points" "$cak" sweep "$work/long" --launcher slurm --progress plain
+grep -q 'is not known' "$work/err" && fail "a job that squeue has forgotten is not over"
 rm "$FAKE/hold"
 wait_for both '"event":"resume"'
 cancel 4_0
@@ -187,9 +188,11 @@ cat >"$work/bad.yaml" <<YAML
 base: $work/init.yaml
 method: grid
 parameters: {init_from: {values: [/nowhere, "$(ls "$work"/here/runs/*/ckpt/* | head -1)"]}, seed: {range: [0, 2]}}
+on_failure: {fail_fast: 1}
 launcher: {type: slurm, sbatch: {array: 0-2, no_requeue: true, job_name: mine}}
 YAML
 expect 0 "job array 5" "$cak" sweep "$work/bad.yaml" --sweep-dir "$work/bad" --progress plain
+grep -q 'fail_fast does not stop a job array' "$work/err" || fail "fail_fast without a warning"
 grep -q -- '--requeue' "$work/bad/slurm/job.sh" && fail "no_requeue has no effect"
 same "$(grep -c -e '--array=0-2$' -e '--job-name=mine$' -e '--array' -e '--job-name' "$work/bad/slurm/job.sh")" 2 "options of the user"
 ended 5
