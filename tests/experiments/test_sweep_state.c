@@ -331,6 +331,32 @@ START_TEST(summary_as_csv)
 }
 END_TEST
 
+START_TEST(summary_has_a_row_of_every_point)
+{
+    begin();
+    static const struct {
+        cak_attempt last;
+        const char *cells;
+    } cases[] = {
+        { { .exit_code = 4, .reason = "no usable audio file" }, "failed,4" },
+        { { .exit_code = -1, .signal = 9 }, "killed," },
+        { { .exit_code = 75 }, "interrupted,75" },
+        { { .exit_code = 75, .stopped_early = true }, "stopped,75" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert(cak_attempt_add(d, &dir, 0, &cases[i].last));
+        const char *want = cak_arena_print(a,
+                                           "id,hp.lr,data.clips,state,exit_code,epochs,steps,diverged_step\n"
+                                           "aaaaaaaaaaaaaaaa,1e-4,\"{type: synth, count: 12}\",%s,,,\n"
+                                           "bbbbbbbbbbbbbbbb,1e-3,\"say \"\"a\"\"\",waiting,,,,\n"
+                                           "cccccccccccccccc,10,plain,waiting,,,,\n",
+                                           cases[i].cells);
+        ck_assert_str_eq(summary(), want);
+    }
+    end();
+}
+END_TEST
+
 START_TEST(summary_waits_for_its_lock)
 {
     begin();
@@ -392,4 +418,5 @@ END_TEST
 
 SUITE(sweep_state, names_and_places, by_the_run_directory, by_the_last_attempt, stopped_early, attempts_read_back,
       torn_and_damaged_attempts, claims, a_claim_outlives_the_record_of_its_attempt, a_run_that_goes_on_by_hand_is_running,
-      summary_as_csv, summary_waits_for_its_lock, shares_of_the_machine, early_termination_is_warned_of)
+      summary_as_csv, summary_has_a_row_of_every_point, summary_waits_for_its_lock, shares_of_the_machine,
+      early_termination_is_warned_of)
