@@ -145,6 +145,26 @@ START_TEST(compare_few_seeds)
 }
 END_TEST
 
+/* One arm is better by every pair: p is 1/8, times five tests. */
+START_TEST(compare_keeps_tests_that_tell)
+{
+    begin();
+    for (int i = 0; i < 24; i++)
+        make((made_run){ .dir = cak_arena_print(a, "%02d", i),
+                         .seed = i % 4,
+                         .lr = cak_arena_print(a, "%d", i / 4),
+                         .epochs = 1,
+                         .loss = LOSS(i / 4 == 5 ? 1 : 2),
+                         .batches = "b" });
+    const called r = CALL(cak_cmd_compare, "compare", root, "--metric", "loss", "--baseline", "lr=0");
+    must_have(r.out,
+              "\nA vs F  lr 0 / 5       4       0:0 1        1  F 0.62\n\np is 1 in all tests of 4 more pairs of arms: A B, "
+              "A C, A D, A E\n");
+    must_lack(r.out, "A vs B");
+    end();
+}
+END_TEST
+
 /* As many decimals as the deviation needs, and never a zero that has a sign. */
 START_TEST(compare_shows_digits)
 {
@@ -414,6 +434,6 @@ START_TEST(ls_with_columns)
 }
 END_TEST
 
-SUITE(compare_commands, compare_as_text, compare_few_seeds, compare_shows_digits, compare_a_random_sweep, compare_as_files,
-      compare_as_json, compare_without_runs, compare_strangers, diff_of_runs, diff_of_streams, diff_of_files, ls_with_a_filter,
-      ls_with_columns)
+SUITE(compare_commands, compare_as_text, compare_few_seeds, compare_keeps_tests_that_tell, compare_shows_digits,
+      compare_a_random_sweep, compare_as_files, compare_as_json, compare_without_runs, compare_strangers, diff_of_runs,
+      diff_of_streams, diff_of_files, ls_with_a_filter, ls_with_columns)

@@ -116,6 +116,7 @@ START_TEST(narrow_terminals)
     must_have(text, "STATE     EPOCH  STEP  OVERRIDES  second\n");
     must_have(text, " hp.lr=2         0\n");
     for (int i = 1; i < 3; i++) ck_assert(strncmp(line(text, i), "…", 3) == 0);
+    must_have(line(text, 1), "  finished ");
     must_have(line(text, 3), "/z ");
     text = cak_run_table(a, s, 40);
     must_lack(text, "second");
