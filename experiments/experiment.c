@@ -354,6 +354,17 @@ static void mark_used(cak_yaml *n)
     EACH(c, n) mark_used(c);
 }
 
+/* Free numbers that ${hp.x} referred to: nothing reads them any more, so the saved text does not hold them. */
+static void drop_hp(reader *r, cak_yaml *hp)
+{
+    EACH(n, hp)
+    {
+        if (n->origin && !n->referred && !hp->referred)
+            cak_warn(r->d, n->pos, "nothing refers to hp.%s: this override changes nothing", n->key);
+    }
+    cak_yaml_remove(hp);
+}
+
 static void read_head(reader *r, cak_yaml *root)
 {
     typedef struct head_attr {
@@ -387,9 +398,7 @@ static void read_head(reader *r, cak_yaml *root)
     r->ok = read && r->ok;
     cak_yaml *from = cak_yaml_get(root, "init_from"), *hp = section(r, root, "hp", CAK_YAML_MAP, false),
              *tags = section(r, root, "tags", CAK_YAML_LIST, false);
-    if (hp)
-        cak_yaml_remove(
-            hp); /* free numbers that ${hp.x} referred to: nothing reads them any more, so the saved text does not hold them */
+    if (hp) drop_hp(r, hp);
     if (tags) mark_used(tags);
     r->x->name = h.name;
     r->x->seed = (uint64_t)h.seed;

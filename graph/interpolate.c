@@ -58,7 +58,10 @@ static cak_yaml *lookup(resolver *r, const cak_yaml *n, const char *path)
     for (const char *rest = path; at;) {
         size_t len = strcspn(rest, ".");
         at = cak_yaml_step(at, rest, len);
-        if (at && !rest[len]) return resolve(r, at) ? at : NULL;
+        if (at && !rest[len]) {
+            at->referred = true;
+            return resolve(r, at) ? at : NULL;
+        }
         if (at && at->kind == CAK_YAML_SCALAR && !resolve(r, at)) return NULL;
         rest += len + (rest[len] == '.');
     }

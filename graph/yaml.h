@@ -21,6 +21,7 @@ struct cak_yaml {
     cak_yaml *child, *next, *parent; /* first child, next sibling in file order */
     int n;                           /* number of children */
     bool used;                       /* set by readers; unread keys are reported as unknown */
+    bool referred;                   /* a ${...} names it */
     const char *origin;              /* NULL: the place says it; else "override 2: hp.lr=1e-3" */
     const char *remark;              /* a related place for messages, e.g. "replaces the value given here"; NULL: none */
     cak_pos remark_pos;

@@ -130,4 +130,8 @@ expect 0 "version: 1" "$cak" config configs/tiny/synth.yaml
 expect 0 "ok" "$cak" check "$work/resolved.yaml"
 expect 0 "digraph" "$cak" graph configs/tiny/synth.yaml --format dot
 expect 0 "out g_loss = " "$cak" graph configs/tiny/synth.yaml --phase generator
+# In a resolved configuration the numbers of hp have done their work: to change one there is a mistake that nothing else would show.
+expect 0 "nothing refers to hp.lr: this override changes nothing" "$cak" check "$work/resolved.yaml" hp.lr=1e-3
+expect 0 "" "$cak" check configs/tiny/synth.yaml hp.lr=1e-3
+grep -q "nothing refers" "$work/err" && fail "hp.lr is referred to"
 finish
