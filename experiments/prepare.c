@@ -11,7 +11,7 @@
 #include "experiments/prepare_stats.h"
 #include "graph/io.h"
 #include "graph/par.h"
-#include "nodes/audio/lib_clip.h"
+#include "graph/text.h"
 #include "nodes/audio/lib_corpus.h"
 #include "nodes/audio/lib_files.h"
 
@@ -204,7 +204,7 @@ static bool prepare(cak_data *x, const cak_section *s, const char *base_dir, con
     if (!fill_statistics(x, s, cache_dir, o->progress)) return false;
     const char *text = cak_arena_print(x->arena, "data 1 " CAK_VERSION " " CAK_REAL_NAME " %s %" PRId64 " %a\n%s",
                                        x->source.digest, x->source.length, x->source.rate, cak_section_chain_text(s));
-    cak_clip_digest(text, x->digest);
+    cak_text_digest(text, x->digest);
     x->cache_path = cak_arena_print(x->arena, "%s/%s." CAK_REAL_NAME, cache_dir, x->digest);
     if (!fill_cache(x, s, &shape, o->progress)) return false;
     serve_cache(x, s);
@@ -217,7 +217,7 @@ static void digest_file(cak_data *x, const cak_section *s, const char *base_dir)
     const char *path = cak_section_choice(s->loader_node, s->loader_attr, "path");
     cak_scan file = { 0 };
     if (path) cak_sound_hash(cak_path_join(x->arena, base_dir, path), &file);
-    cak_clip_digest(cak_arena_print(x->arena, "file 1 %s\n%s", file.hash, cak_yaml_print(x->arena, s->loader)), x->digest);
+    cak_text_digest(cak_arena_print(x->arena, "file 1 %s\n%s", file.hash, cak_yaml_print(x->arena, s->loader)), x->digest);
 }
 
 cak_data *cak_data_open(cak_diag *d, cak_yaml *data, const char *base_dir, uint64_t seed, const cak_data_options *o)

@@ -10,7 +10,7 @@
 #include "graph/io.h"
 #include "graph/par.h"
 #include "graph/rng.h"
-#include "nodes/audio/lib_clip.h"
+#include "graph/text.h"
 
 enum {
     BINS = 10000,
@@ -240,7 +240,7 @@ static const char *memory_path(const measure *m, const cak_yaml *node, const cha
     const char *text =
         cak_arena_print(m->s->a, "statistics 1 " CAK_VERSION " " CAK_REAL_NAME " %s %s %a %a %a\n%s", m->v->info->digest,
                         node->key, m->alpha, m->percentile[0], m->percentile[1], cak_section_chain_text(m->s));
-    cak_clip_digest(text, hex);
+    cak_text_digest(text, hex);
     return cak_arena_print(m->s->a, "%s/%s.stats", cache_dir, hex);
 }
 

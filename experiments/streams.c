@@ -2,18 +2,16 @@
 #include "experiments/streams.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "graph/par.h"
+#include "graph/text.h"
 
 static json_t *digest_json(const void *data, size_t size, uint64_t seed)
 {
-    XXH128_canonical_t bytes;
     char hex[33];
-    XXH128_canonicalFromHash(&bytes, XXH3_128bits_withSeed(data, size, seed));
-    for (int i = 0; i < 16; i++) snprintf(hex + 2 * i, 3, "%02x", bytes.digest[i]);
+    cak_digest(data, size, seed, hex);
     return json_string(hex);
 }
 

@@ -45,17 +45,10 @@ static void look_at_all(summary *m)
     cak_diag_close(ignored);
 }
 
-/* A cell; quoted as RFC 4180 says where it must be. */
 static void put(cak_text_builder *b, const char *before, const char *text)
 {
     cak_text_add(b, "%s", before);
-    if (!text[strcspn(text, ",\"\r\n")]) {
-        cak_text_add(b, "%s", text);
-        return;
-    }
-    cak_text_add(b, "\"");
-    for (const char *c = text; *c; c++) cak_text_add(b, *c == '"' ? "\"\"" : "%c", *c);
-    cak_text_add(b, "\"");
+    cak_text_add_csv(b, text);
 }
 
 static void put_head(summary *m)

@@ -188,13 +188,7 @@ const char *cak_table_markdown(cak_arena *a, const cak_table *t)
 static void add_csv(cak_text_builder *b, const char *text, bool first)
 {
     if (!first) cak_text_add(b, ",");
-    if (!text[strcspn(text, ",\"\r\n")]) {
-        cak_text_add(b, "%s", text);
-        return;
-    }
-    cak_text_add(b, "\"");
-    for (const char *p = text; *p; p++) cak_text_add(b, *p == '"' ? "\"\"" : "%c", *p);
-    cak_text_add(b, "\"");
+    cak_text_add_csv(b, text);
 }
 
 static const char *number_text(double v, char buf[CAK_NUMBER_TEXT])

@@ -1,4 +1,4 @@
-/* Text that grows in an arena; digests of texts. */
+/* Text that grows in an arena; digests as text. */
 #include "graph/text.h"
 
 #include <stdarg.h>
@@ -24,9 +24,22 @@ void cak_text_add(cak_text_builder *b, const char *fmt, ...)
 
 char *cak_text_done(cak_text_builder *b) { return b->text ? b->text : cak_arena_text(b->a, ""); }
 
-void cak_text_digest(const char *text, char hex[33])
+void cak_text_add_csv(cak_text_builder *b, const char *cell)
+{
+    if (!cell[strcspn(cell, ",\"\r\n")]) {
+        cak_text_add(b, "%s", cell);
+        return;
+    }
+    cak_text_add(b, "\"");
+    for (const char *c = cell; *c; c++) cak_text_add(b, *c == '"' ? "\"\"" : "%c", *c);
+    cak_text_add(b, "\"");
+}
+
+void cak_digest(const void *data, size_t size, uint64_t seed, char hex[33])
 {
     XXH128_canonical_t bytes;
-    XXH128_canonicalFromHash(&bytes, XXH3_128bits(text, strlen(text)));
+    XXH128_canonicalFromHash(&bytes, XXH3_128bits_withSeed(data, size, seed));
     for (int i = 0; i < 16; i++) snprintf(hex + 2 * i, 3, "%02x", bytes.digest[i]);
 }
+
+void cak_text_digest(const char *text, char hex[33]) { cak_digest(text, strlen(text), 0, hex); }

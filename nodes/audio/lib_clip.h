@@ -1,4 +1,4 @@
-/* What the sources share: fades, digests. */
+/* What the sources share: fades. */
 #ifndef CAK_LIB_CLIP_H
 #define CAK_LIB_CLIP_H
 
@@ -8,6 +8,5 @@
 
 /* First and last `fade` samples times linspace(0, 1, fade), both ends included. */
 void cak_clip_fade(real *x, int64_t n, int64_t fade);
-void cak_clip_digest(const char *text, char hex[33]); /* XXH3-128 */
 
 #endif

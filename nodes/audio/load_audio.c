@@ -90,7 +90,7 @@ static void digest(cak_arena *a, const source *s, char hex[33])
         const cak_track *t = &s->corpus.track[s->clip[i].track];
         cak_text_add(&b, "%s %" PRId64 " %" PRId64 " %s\n", t->scan.hash, s->clip[i].start, s->clip[i].frames, t->name);
     }
-    cak_clip_digest(cak_text_done(&b), hex);
+    cak_text_digest(cak_text_done(&b), hex);
 }
 
 /* ---- the stage ---- */

@@ -4,6 +4,7 @@
 
 #include "graph/rng.h"
 #include "graph/stage.h"
+#include "graph/text.h"
 #include "nodes/audio/lib_clip.h"
 
 typedef struct synth_attr {
@@ -98,7 +99,7 @@ static void *open_source(cak_arena *a, cak_diag *d, const void *attr, cak_pos at
     const char *text =
         cak_arena_print(a, "synth 1 kind %d count %" PRId64 " rate %" PRId64 " length %" PRId64 " seed %" PRId64 " level %a",
                         p->kind, p->count, p->rate, s->length, p->seed, p->level);
-    cak_clip_digest(text, info->digest);
+    cak_text_digest(text, info->digest);
     return s;
 }
 
