@@ -25,6 +25,12 @@ const char *cak_utc(int64_t t, char buf[32])
     return buf;
 }
 
+int64_t cak_utc_seconds(const char *utc)
+{
+    struct tm tm = { 0 };
+    return utc && strptime(utc, "%Y-%m-%dT%H:%M:%SZ", &tm) ? timegm(&tm) : 0;
+}
+
 static json_t *libraries(void)
 {
     unsigned xxh = XXH_versionNumber();

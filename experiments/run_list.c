@@ -4,8 +4,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "experiments/provenance.h"
 #include "graph/io.h"
 #include "graph/text.h"
 
@@ -119,12 +119,6 @@ const cak_run_file *cak_run_files(cak_arena *a, cak_diag *d, const char *dir, in
 
 /* ---- describing ---- */
 
-static int64_t seconds_of(const char *utc)
-{
-    struct tm tm = { 0 };
-    return utc && strptime(utc, "%Y-%m-%dT%H:%M:%SZ", &tm) ? timegm(&tm) : 0;
-}
-
 /* Records are numbered from 0, so the newest number + 1 counts them. */
 static int64_t count(const cak_metrics_table *t, const char *name)
 {
@@ -191,7 +185,7 @@ static cak_run_info *describe(cak_arena *a, cak_diag *d, const cak_run *run)
     *info = (cak_run_info){ .dir = copy(a, run->dir), .id = copy(a, run->id), .name = copy(a, run->name), .state = run->state };
     info->config_hash = copy(a, cak_run_text(run, "config_hash"));
     info->seed = (uint64_t)json_integer_value(json_object_get(run->doc, "seed"));
-    info->created = seconds_of(json_string_value(json_object_get(json_object_get(run->doc, "time"), "created")));
+    info->created = cak_utc_seconds(json_string_value(json_object_get(json_object_get(run->doc, "time"), "created")));
     info->parent = copy(a, cak_run_text(run, "parent"));
     info->exit_code = (int)integer(json_object_get(run->doc, "exit_code"));
     info->diverged_step = integer(json_object_get(json_object_get(run->doc, "diverged"), "step"));

@@ -3,7 +3,6 @@
 
 #include <jansson.h>
 #include <string.h>
-#include <time.h>
 
 #include "experiments/provenance.h"
 #include "graph/io.h"
@@ -45,12 +44,6 @@ bool cak_attempt_add(cak_diag *d, const cak_sweep_dir *s, int point, const cak_a
     return ok;
 }
 
-static int64_t seconds_of(const json_t *utc)
-{
-    struct tm tm = { 0 };
-    return json_is_string(utc) && strptime(json_string_value(utc), "%Y-%m-%dT%H:%M:%SZ", &tm) ? timegm(&tm) : 0;
-}
-
 static cak_attempt attempt_of(cak_arena *a, const json_t *json)
 {
     const json_t *code = json_object_get(json, "exit");
@@ -58,8 +51,8 @@ static cak_attempt attempt_of(cak_arena *a, const json_t *json)
     return (cak_attempt){ .exit_code = json_is_integer(code) ? (int)json_integer_value(code) : -1,
                           .signal = (int)json_integer_value(json_object_get(json, "signal")),
                           .reason = reason ? cak_arena_text(a, reason) : NULL,
-                          .started = seconds_of(json_object_get(json, "started")),
-                          .ended = seconds_of(json_object_get(json, "ended")),
+                          .started = cak_utc_seconds(json_string_value(json_object_get(json, "started"))),
+                          .ended = cak_utc_seconds(json_string_value(json_object_get(json, "ended"))),
                           .stopped_early = json_is_true(json_object_get(json, "stopped_early")),
                           .changes = (int)json_integer_value(json_object_get(json, "changes")) };
 }
