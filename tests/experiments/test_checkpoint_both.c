@@ -7,6 +7,7 @@
 
 #include "experiments/checkpoint.h"
 #include "graph/io.h"
+#include "tests/support/run_test.h"
 #include "tests/support/suite.h"
 
 static cak_arena *a;
@@ -51,18 +52,6 @@ static void expect(cak_code code, const char *part)
     ck_assert_str_eq(cak_code_name(cak_diag_code(d, 0)), cak_code_name(code));
     ck_assert_msg(strstr(cak_diag_message(d, 0), part) != NULL, "'%s' lacks '%s'", cak_diag_message(d, 0), part);
     cak_diag_clear(d);
-}
-
-static const char *printed(void)
-{
-    char *text = NULL;
-    size_t n;
-    FILE *f = open_memstream(&text, &n);
-    cak_diag_print(d, f);
-    fclose(f);
-    const char *copy = cak_arena_text(a, text);
-    free(text);
-    return copy;
 }
 
 static const char *path_of(uint64_t s) { return cak_ckpt_path(a, dir, s); }
@@ -243,13 +232,13 @@ START_TEST(resume_finds_the_newest_intact_one)
     for (epoch = 1; epoch <= 4; epoch++) save(9 + epoch * 10000000000 / 4); /* the last have one digit more */
     ck_assert(cak_ckpt_resume(d, dir, &state, &found));
     ck_assert(found == 10000000009 && epoch == 4);
-    ck_assert_str_eq(printed(), "");
+    ck_assert_str_eq(printed(a, d), "");
 
     damage(10000000009);
     ck_assert_int_eq(truncate(path_of(7500000009), 30), 0);
     ck_assert(cak_ckpt_resume(d, dir, &state, &found));
     ck_assert(found == 5000000009 && epoch == 2 && cak_diag_errors(d) == 0);
-    const char *text = printed();
+    const char *text = printed(a, d);
     ck_assert_ptr_nonnull(strstr(text, "step-10000000009.safetensors: the checksum is"));
     ck_assert_ptr_nonnull(strstr(text, "step-7500000009.safetensors: the header says"));
     ck_assert_ptr_nonnull(strstr(text, "warning"));

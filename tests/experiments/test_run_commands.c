@@ -1,5 +1,4 @@
 /* cak ls, cak show, cak inspect, cak nodes: what they print and how they end. */
-#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,19 +10,19 @@
 #include "experiments/command.h"
 #include "graph/io.h"
 #include "graph/safetensors.h"
+#include "tests/support/run_test.h"
 #include "tests/support/suite.h"
 
 static cak_arena *a;
 static cak_diag *d;
-static const char *root, *folder; /* of the runs, of what a command prints */
-static const char *out, *err;     /* what it printed */
+static const char *root;      /* of the runs */
+static const char *out, *err; /* what it printed */
 
 static void begin(void)
 {
     a = cak_arena_open("test");
     d = cak_diag_open();
     root = temp_dir();
-    folder = temp_dir();
 }
 
 static void end(void)
@@ -34,43 +33,11 @@ static void end(void)
 
 static const char *in(const char *name) { return cak_arena_print(a, "%s/%s", root, name); }
 
-/* Let descriptor `fd` write into a file; returns a copy of what it was. */
-static int redirect(int fd, const char *path)
-{
-    int saved = dup(fd), to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    dup2(to, fd);
-    close(to);
-    return saved;
-}
-
-static void restore(int fd, int saved)
-{
-    dup2(saved, fd);
-    close(saved);
-}
-
-typedef int command(int argc, char **argv);
-
 static int call(command *c, const char *verb, const char *first, const char *second)
 {
-    char *argv[] = { cak_arena_text(a, verb), first ? cak_arena_text(a, first) : NULL, second ? cak_arena_text(a, second) : NULL,
-                     NULL };
-    const char *out_path = cak_arena_print(a, "%s/out", folder), *err_path = cak_arena_print(a, "%s/err", folder);
-    fflush(stdout);
-    int saved_out = redirect(1, out_path), saved_err = redirect(2, err_path);
-    int code = c(1 + (first != NULL) + (second != NULL), argv);
-    fflush(stdout);
-    fflush(stderr);
-    restore(1, saved_out);
-    restore(2, saved_err);
-    out = cak_io_read_all(a, d, CAK_E4002, out_path, 0, NULL);
-    err = cak_io_read_all(a, d, CAK_E4002, err_path, 0, NULL);
-    return code;
-}
-
-static void has(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "'%.1500s' lacks '%s'", text, part);
+    called r = call_command(a, d, c, (const char *const[]){ verb, first, second, NULL });
+    out = r.out, err = r.err;
+    return r.code;
 }
 
 /* Each part comes after the one before it. */
@@ -83,13 +50,7 @@ static void in_order(const char *text, const char *const *part)
     }
 }
 
-static void write_text(const char *name, const char *text)
-{
-    const char *path = in(name);
-    cak_io_part part = { text, strlen(text) };
-    ck_assert(cak_io_mkdirs(d, cak_arena_print(a, "%.*s", (int)(strrchr(path, '/') - path), path)));
-    ck_assert(cak_io_replace(d, path, &part, 1));
-}
+static void write_text(const char *name, const char *text) { write_file(a, d, in(name), text); }
 
 /* Two runs and a directory whose run.json is broken. */
 static void make_runs(void)
@@ -111,20 +72,20 @@ START_TEST(ls_as_a_table)
     begin();
     make_runs();
     ck_assert_int_eq(call(cak_cmd_ls, "ls", root, NULL), CAK_EXIT_OK);
-    has(out, "RUN ");
-    has(out, "  SIZE  g_loss  c_loss\n");
-    has(out, cak_arena_print(a, "%s  finished      2    50", in("a")));
-    has(out, " B   -0.25     nan\n");
-    has(out, cak_arena_print(a, "%s  crashed       0     0", in("b")));
-    has(out, " B       -       -\n");
+    must_have(out, "RUN ");
+    must_have(out, "  SIZE  g_loss  c_loss\n");
+    must_have(out, cak_arena_print(a, "%s  finished      2    50", in("a")));
+    must_have(out, " B   -0.25     nan\n");
+    must_have(out, cak_arena_print(a, "%s  crashed       0     0", in("b")));
+    must_have(out, " B       -       -\n");
     ck_assert_ptr_null(strstr(out, "/c "));
-    has(err, "left out: ");
+    must_have(err, "left out: ");
     ck_assert_int_eq(call(cak_cmd_ls, "ls", in("absent"), NULL), CAK_EXIT_IO);
-    has(err, "No such file");
+    must_have(err, "No such file");
     ck_assert_str_eq(out, "");
     const char *empty = temp_dir();
     ck_assert_int_eq(call(cak_cmd_ls, "ls", empty, NULL), CAK_EXIT_OK);
-    has(err, cak_arena_print(a, "no runs found in %s\n", empty));
+    must_have(err, cak_arena_print(a, "no runs found in %s\n", empty));
     end();
 }
 END_TEST
@@ -136,17 +97,17 @@ START_TEST(ls_without_a_directory_looks_into_runs)
     char *before = getcwd(NULL, 0);
     ck_assert_int_eq(chdir(temp_dir()), 0);
     ck_assert_int_eq(call(cak_cmd_ls, "ls", NULL, NULL), CAK_EXIT_OK);
-    has(err, "no runs found: there is no ./runs and no ./sweeps here; name a directory\n");
+    must_have(err, "no runs found: there is no ./runs and no ./sweeps here; name a directory\n");
     ck_assert_int_eq(chdir(root), 0);
     ck_assert_int_eq(call(cak_cmd_ls, "ls", NULL, NULL), CAK_EXIT_OK);
-    has(err, "no runs found in ./runs\n");
+    must_have(err, "no runs found in ./runs\n");
     make_runs();
     ck_assert_int_eq(rename("a", "runs/a"), 0);
     write_text("sweeps/x", "");
     ck_assert_int_eq(rename("b", "sweeps/b"), 0);
     ck_assert_int_eq(call(cak_cmd_ls, "ls", NULL, NULL), CAK_EXIT_OK);
-    has(out, "runs/a    finished");
-    has(out, "sweeps/b  crashed");
+    must_have(out, "runs/a    finished");
+    must_have(out, "sweeps/b  crashed");
     ck_assert_int_eq(chdir(before), 0);
     free(before);
     end();
@@ -183,24 +144,24 @@ START_TEST(show_a_run)
     const char *head =
         cak_arena_print(a, "dir            %s\nstate          finished\nepoch          2\nstep           50\n", in("a"));
     ck_assert_msg(strncmp(out, head, strlen(head)) == 0, "%s", out);
-    has(out, "program.libs   fftw 3.3, gsl 2.7\\x07\n");
+    must_have(out, "program.libs   fftw 3.3, gsl 2.7\\x07\n");
     in_order(out,
              (const char *const[]){ "step  ", "last epoch", "g_loss", "provenance", "host.cpu", "history", "files (", NULL });
     ck_assert_ptr_null(strstr(out, "  step "));
-    has(out, "host.cpu       fast\\x1b[2J\n");
-    has(out, "argv           cak train\n");
-    has(out, "  created      2026-11-24T01:15:02Z\n");
-    has(out, "  g_loss                            -0.25\n");
-    has(out, "metrics.jsonl\n");
+    must_have(out, "host.cpu       fast\\x1b[2J\n");
+    must_have(out, "argv           cak train\n");
+    must_have(out, "  created      2026-11-24T01:15:02Z\n");
+    must_have(out, "  g_loss                            -0.25\n");
+    must_have(out, "metrics.jsonl\n");
     ck_assert_ptr_null(strstr(out, "parent"));
     ck_assert_int_eq(call(cak_cmd_show, "show", in("a"), "--json"), CAK_EXIT_OK);
     json_t *json = json_loads(out, 0, NULL);
     ck_assert_int_gt(json_integer_value(json_object_get(json_object_get(json, "files"), "metrics.jsonl")), 100);
     json_decref(json);
     ck_assert_int_eq(call(cak_cmd_show, "show", root, NULL), CAK_EXIT_USAGE);
-    has(err, "E4011");
+    must_have(err, "E4011");
     ck_assert_int_eq(call(cak_cmd_show, "show", NULL, NULL), CAK_EXIT_USAGE);
-    has(err, "one run is needed");
+    must_have(err, "one run is needed");
     end();
 }
 END_TEST
@@ -217,16 +178,16 @@ START_TEST(show_finds_the_run_that_is_meant)
     char *before = getcwd(NULL, 0);
     ck_assert_int_eq(chdir(root), 0);
     ck_assert_int_eq(call(cak_cmd_show, "show", "id-2", NULL), CAK_EXIT_OK);
-    has(out, "dir            runs/2\n");
+    must_have(out, "dir            runs/2\n");
     ck_assert_int_eq(call(cak_cmd_show, "show", "id-4", NULL), CAK_EXIT_USAGE);
-    has(err, "2 runs have the id id-4: runs/4, runs/5 [E4011]");
+    must_have(err, "2 runs have the id id-4: runs/4, runs/5 [E4011]");
     ck_assert_int_eq(call(cak_cmd_show, "show", "runs/", NULL), CAK_EXIT_USAGE);
-    has(err, "runs/ is not a run directory; runs below it: runs/1, runs/2, runs/3 (and 2 more) [E4011]");
+    must_have(err, "runs/ is not a run directory; runs below it: runs/1, runs/2, runs/3 (and 2 more) [E4011]");
     static const char *const no_run[] = { "i-a", "absent", "a/run.json", "id" };
     for (size_t i = 0; i < sizeof no_run / sizeof *no_run; i++) {
         ck_assert_int_eq(call(cak_cmd_show, "show", no_run[i], NULL), CAK_EXIT_USAGE);
-        has(err,
-            cak_arena_print(a, "%s is not a run directory (it has no run.json), nor the id of a run below ./runs", no_run[i]));
+        must_have(err, cak_arena_print(a, "%s is not a run directory (it has no run.json), nor the id of a run below ./runs",
+                                       no_run[i]));
     }
     ck_assert_int_eq(chdir(temp_dir()), 0);
     ck_assert_int_eq(call(cak_cmd_show, "show", "id-2", NULL), CAK_EXIT_USAGE);
@@ -243,10 +204,10 @@ START_TEST(the_step_that_diverged_is_not_completed)
                            "\"history\":[],\"time\":{}}");
     write_text("metrics.jsonl", "{\"t\":\"step\",\"step\":7,\"epoch\":0}\n");
     ck_assert_int_eq(call(cak_cmd_show, "show", root, NULL), CAK_EXIT_OK);
-    has(out, "\nstep           7\n");
+    must_have(out, "\nstep           7\n");
     write_text("metrics.jsonl", "{\"t\":\"step\",\"step\":6,\"epoch\":0}\n"); /* the record of the step was lost */
     ck_assert_int_eq(call(cak_cmd_show, "show", root, NULL), CAK_EXIT_OK);
-    has(out, "\nstep           7\n");
+    must_have(out, "\nstep           7\n");
     end();
 }
 END_TEST
@@ -261,11 +222,11 @@ START_TEST(inspect_a_file)
     const cak_pair meta = { "note", "a\x1b[2J" };
     ck_assert(cak_tensors_save(d, in("x"), t, 3, &meta, 1));
     ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("x"), NULL), CAK_EXIT_OK);
-    has(out, "param/w  F32      [2,2]                           -2             4             1          1\n");
-    has(out, "none     F64      [0]                              -             -             -          0\n");
-    has(out, "odd      F8_E4M3  [1]                              -             -             -          -\n");
-    has(out, "3 tensors, 5 elements\n");
-    has(out, "a\\x1b[2J\n");
+    must_have(out, "param/w  F32      [2,2]                           -2             4             1          1\n");
+    must_have(out, "none     F64      [0]                              -             -             -          0\n");
+    must_have(out, "odd      F8_E4M3  [1]                              -             -             -          -\n");
+    must_have(out, "3 tensors, 5 elements\n");
+    must_have(out, "a\\x1b[2J\n");
     ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("x"), "--json"), CAK_EXIT_OK);
     json_t *json = json_loads(out, 0, NULL), *first = json_array_get(json_object_get(json, "tensors"), 0);
     ck_assert_int_eq(json_integer_value(json_object_get(first, "nonfinite")), 1);
@@ -281,21 +242,21 @@ START_TEST(inspect_what_is_no_such_file)
     begin();
     write_text("x", "1234567");
     ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("x"), NULL), CAK_EXIT_CHECKPOINT);
-    has(err, "too short");
+    must_have(err, "too short");
     ck_assert_str_eq(out, "");
     write_text("x", "# A title and a text\n");
     ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("x"), NULL), CAK_EXIT_CHECKPOINT);
-    has(err, "is not a safetensors file");
+    must_have(err, "is not a safetensors file");
     ck_assert_int_eq(call(cak_cmd_inspect, "inspect", in("absent"), NULL), CAK_EXIT_IO);
     ck_assert_int_eq(call(cak_cmd_inspect, "inspect", NULL, NULL), CAK_EXIT_USAGE);
-    has(err, "one file");
+    must_have(err, "one file");
     end();
 }
 END_TEST
 
 static int place(const char *part)
 {
-    has(out, part);
+    must_have(out, part);
     return (int)(strstr(out, part) - out);
 }
 
@@ -307,8 +268,8 @@ START_TEST(nodes_by_group_and_name)
     ck_assert_int_lt(place("\n\nmodules\n  call "), place("\n\nprim\n  abs "));
     ck_assert_int_lt(place("\n  clip_mask "), place("\n  conv2d "));
     ck_assert_int_lt(place("\n  const "), place("\n  conv2d "));
-    has(out, "  window_square_sum  sum of the squared windows");
-    has(out, "can be written inline, e.g. mean(square(x))\n");
+    must_have(out, "  window_square_sum  sum of the squared windows");
+    must_have(out, "can be written inline, e.g. mean(square(x))\n");
     ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "--json", NULL), CAK_EXIT_OK);
     json_t *list = json_loads(out, JSON_REJECT_DUPLICATES, NULL);
     int n;
@@ -323,21 +284,21 @@ START_TEST(one_node)
 {
     begin();
     ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "pair_loader", NULL), CAK_EXIT_OK);
-    has(out, "\n\ndata node\n\n");
-    has(out, "\n  batch               int     default 16        1 .. 65536\n                        samples of a batch\n");
-    has(out, "\n  repair_every_epoch  bool    default false\n");
+    must_have(out, "\n\ndata node\n\n");
+    must_have(out, "\n  batch               int     default 16        1 .. 65536\n                        samples of a batch\n");
+    must_have(out, "\n  repair_every_epoch  bool    default false\n");
     ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "conv_layer", NULL), CAK_EXIT_OK);
-    has(out, "\n\ncomposite node, differentiated through its parts\n");
-    has(out, "\n  out       int     required               1 .. 65536\n");
+    must_have(out, "\n\ncomposite node, differentiated through its parts\n");
+    must_have(out, "\n  out       int     required               1 .. 65536\n");
     ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "sign", NULL), CAK_EXIT_OK);
-    has(out, "\n\nprimitive node, gradient is zero\n");
+    must_have(out, "\n\nprimitive node, gradient is zero\n");
     ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "call", NULL), CAK_EXIT_OK);
-    has(out, "\n  {type: call, module: NAME, inputs: [...]}\n\nmodule node, differentiated through its parts\n");
-    has(out, "those of the module");
+    must_have(out, "\n  {type: call, module: NAME, inputs: [...]}\n\nmodule node, differentiated through its parts\n");
+    must_have(out, "those of the module");
     ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "synth", NULL), CAK_EXIT_OK);
-    has(out, "  0.001 .. 3600 s\n");
+    must_have(out, "  0.001 .. 3600 s\n");
     ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "call", "--json"), CAK_EXIT_OK);
-    has(out, "\"group\": \"modules\"");
+    must_have(out, "\"group\": \"modules\"");
     end();
 }
 END_TEST
@@ -349,12 +310,12 @@ START_TEST(no_such_node)
                                              { "caal", "call" }, { "conv2", "conv2d" }, { "sotf_gate", "soft_gate" } };
     for (size_t i = 0; i < sizeof typing / sizeof *typing; i++) {
         ck_assert_int_eq(call(cak_cmd_nodes, "nodes", typing[i][0], NULL), CAK_EXIT_USAGE);
-        has(err, cak_arena_print(a, "unknown node type '%s'; did you mean '%s'?", typing[i][0], typing[i][1]));
+        must_have(err, cak_arena_print(a, "unknown node type '%s'; did you mean '%s'?", typing[i][0], typing[i][1]));
     }
     ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "quaternion", NULL), CAK_EXIT_USAGE);
-    has(err, "unknown node type 'quaternion'; `cak nodes` lists all");
+    must_have(err, "unknown node type 'quaternion'; `cak nodes` lists all");
     ck_assert_int_eq(call(cak_cmd_nodes, "nodes", "add", "sub"), CAK_EXIT_USAGE);
-    has(err, "one node type at a time");
+    must_have(err, "one node type at a time");
     end();
 }
 END_TEST
@@ -365,10 +326,10 @@ START_TEST(help)
     static command *const commands[] = { cak_cmd_ls, cak_cmd_show, cak_cmd_inspect, cak_cmd_nodes };
     for (size_t i = 0; i < 4; i++) {
         ck_assert_int_eq(call(commands[i], "verb", "--help", NULL), CAK_EXIT_OK);
-        has(out, "usage: cak verb ");
-        has(out, "--json");
+        must_have(out, "usage: cak verb ");
+        must_have(out, "--json");
         ck_assert_int_eq(call(commands[i], "verb", "--jsan", NULL), CAK_EXIT_USAGE);
-        has(err, "--json");
+        must_have(err, "--json");
     }
     end();
 }

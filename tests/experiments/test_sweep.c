@@ -6,6 +6,7 @@
 #include "experiments/sweep.h"
 #include "experiments/sweep_parts.h"
 #include "graph/io.h"
+#include "tests/support/run_test.h"
 #include "tests/support/suite.h"
 
 static cak_arena *a;
@@ -25,11 +26,10 @@ static void end(void)
     cak_arena_close(a);
 }
 
-static const char *write_file(const char *name, const char *text)
+static const char *file_with(const char *name, const char *text)
 {
     const char *path = cak_arena_print(a, "%s/%s", root, name);
-    cak_io_part part = { text, strlen(text) };
-    ck_assert(cak_io_replace(d, path, &part, 1));
+    write_file(a, d, path, text);
     return path;
 }
 
@@ -40,7 +40,7 @@ static const char *with_base(const char *text)
 
 static cak_sweep *load(const char *text)
 {
-    cak_sweep *s = cak_sweep_load(d, write_file("s.yaml", with_base(text)), 0);
+    cak_sweep *s = cak_sweep_load(d, file_with("s.yaml", with_base(text)), 0);
     ck_assert_msg(s != NULL, "%s", s ? "" : cak_diag_message(d, 0));
     return s;
 }
@@ -53,17 +53,6 @@ static const char *point_text(const cak_sweep *s, int i)
 }
 
 static double number(const cak_sweep *s, int point, int key) { return strtod(s->point[point].value[key], NULL); }
-
-static const char *printed(void)
-{
-    char *text = cak_arena_alloc(a, 1 << 16);
-    FILE *f = tmpfile();
-    cak_diag_print(d, f);
-    rewind(f);
-    text[fread(text, 1, (1 << 16) - 1, f)] = '\0';
-    fclose(f);
-    return text;
-}
 
 /* ---- grids ---- */
 
@@ -169,7 +158,7 @@ START_TEST(exponents_that_look_like_values)
                         "  d: {distribution: log_uniform, min: 1e-5, max: 1e-3}\n"
                         "  e: {distribution: inv_log_uniform, min: 0.1, max: 0.9}\n");
     ck_assert_int_eq(cak_diag_errors(d), 0);
-    const char *text = printed();
+    const char *text = printed(a, d);
     ck_assert_ptr_nonnull(strstr(text,
                                  "s.yaml:8:3: warning: limits of log_uniform are exponents: 'd' lies between 1 and 1.001; for "
                                  "1e-05 to 0.001 take log_uniform_values"));
@@ -183,7 +172,7 @@ END_TEST
 START_TEST(run_cap_cuts_a_grid)
 {
     begin();
-    const char *path = write_file("s.yaml", with_base("method: grid\nrun_cap: 3\nparameters: {seed: {range: [0, 5]}}\n"));
+    const char *path = file_with("s.yaml", with_base("method: grid\nrun_cap: 3\nparameters: {seed: {range: [0, 5]}}\n"));
     cak_sweep *s = cak_sweep_load(d, path, 0), *t = cak_sweep_load(d, path, 4);
     ck_assert_int_eq(s->n_points, 3);
     ck_assert_int_eq(t->n_points, 4);
@@ -302,13 +291,7 @@ START_TEST(equal_draws_are_one_point)
     begin();
     cak_sweep *s = load("method: random\nrun_cap: 50\nparameters: {a: {min: 1, max: 4}}\n");
     ck_assert_int_eq(s->n_points, 4);
-    FILE *f = tmpfile();
-    char text[256] = "";
-    cak_diag_print(d, f);
-    rewind(f);
-    ck_assert_uint_gt(fread(text, 1, sizeof text - 1, f), 0);
-    ck_assert_ptr_nonnull(strstr(text, "46 of 50 draws came out like an earlier one"));
-    fclose(f);
+    must_have(printed(a, d), "46 of 50 draws came out like an earlier one");
     cak_sweep_close(s);
     end();
 }
@@ -377,14 +360,14 @@ END_TEST
 START_TEST(where_the_base_is)
 {
     begin();
-    write_file("near.yaml", "x: 1\n");
-    cak_sweep *s = cak_sweep_load(d, write_file("s.yaml", "base: near.yaml\nmethod: grid\nparameters: {a: {value: 1}}\n"), 0);
+    file_with("near.yaml", "x: 1\n");
+    cak_sweep *s = cak_sweep_load(d, file_with("s.yaml", "base: near.yaml\nmethod: grid\nparameters: {a: {value: 1}}\n"), 0);
     ck_assert_str_eq(s->base, cak_arena_print(a, "%s/near.yaml", root));
     cak_sweep_close(s);
-    s = cak_sweep_load(d, write_file("s.yaml", "base: configs/quickstart.yaml\nmethod: grid\nparameters: {a: {value: 1}}\n"), 0);
+    s = cak_sweep_load(d, file_with("s.yaml", "base: configs/quickstart.yaml\nmethod: grid\nparameters: {a: {value: 1}}\n"), 0);
     ck_assert_str_eq(s->base, source_path("configs/quickstart.yaml"));
     ck_assert_ptr_nonnull(strstr(s->text, cak_arena_print(a, "base: %s\n", s->base))); /* the copy can lie anywhere */
-    cak_sweep *copy = cak_sweep_load(d, write_file("copy.yaml", s->text), 0);
+    cak_sweep *copy = cak_sweep_load(d, file_with("copy.yaml", s->text), 0);
     ck_assert_str_eq(copy->base, s->base);
     ck_assert_str_eq(copy->name, "s");
     ck_assert_str_eq(copy->point[0].id, s->point[0].id);
@@ -419,7 +402,7 @@ static void expect_all(const mistake *m, int n, const char *frame)
     for (int i = 0; i < n; i++) {
         begin();
         const char *text = cak_arena_print(a, "base: %s\n%s%s\n", source_path("configs/tiny/synth.yaml"), frame, m[i].text);
-        cak_sweep *s = cak_sweep_load(d, write_file("s.yaml", text), 0);
+        cak_sweep *s = cak_sweep_load(d, file_with("s.yaml", text), 0);
         ck_assert_msg(!s && errors_of_file() == 1, "%d errors: %s", cak_diag_errors(d), m[i].text);
         ck_assert_msg(strstr(cak_diag_message(d, 0), m[i].message) != NULL, "'%s': %s", cak_diag_message(d, 0), m[i].text);
         ck_assert_msg(cak_diag_code(d, 0) == m[i].code, "%s: %s", cak_code_name(cak_diag_code(d, 0)), m[i].text);
@@ -558,17 +541,17 @@ START_TEST(mistakes_of_base_and_dimensions)
     const char *keys = "";
     for (int i = 0; i < 41; i++) keys = cak_arena_print(a, "%s  k%d: {min: 0.0, max: 1.0}\n", keys, i);
     const char *text = cak_arena_print(a, "method: sobol\nrun_cap: 3\nparameters:\n%s", keys);
-    ck_assert_ptr_null(cak_sweep_load(d, write_file("s.yaml", with_base(text)), 0));
+    ck_assert_ptr_null(cak_sweep_load(d, file_with("s.yaml", with_base(text)), 0));
     ck_assert_ptr_nonnull(strstr(cak_diag_message(d, 0), "at most 40 dimensions, this sweep has 41"));
     cak_diag_clear(d);
-    ck_assert_ptr_null(cak_sweep_load(d, write_file("s.yaml", "base: no.yaml\nmethod: grid\nparameters: {a: {value: 1}}\n"), 0));
+    ck_assert_ptr_null(cak_sweep_load(d, file_with("s.yaml", "base: no.yaml\nmethod: grid\nparameters: {a: {value: 1}}\n"), 0));
     ck_assert_int_eq(cak_diag_code(d, 0), CAK_E1001);
     ck_assert_ptr_nonnull(strstr(cak_diag_message(d, 0), "base is relative to the sweep file"));
     cak_diag_clear(d);
-    ck_assert_ptr_null(cak_sweep_load(d, write_file("s.yaml", "base: /no.yaml\nmethod: grid\nparameters: {a: {value: 1}}\n"), 0));
+    ck_assert_ptr_null(cak_sweep_load(d, file_with("s.yaml", "base: /no.yaml\nmethod: grid\nparameters: {a: {value: 1}}\n"), 0));
     ck_assert_str_eq(cak_diag_message(d, 0), "there is no file /no.yaml");
     cak_diag_clear(d);
-    ck_assert_ptr_null(cak_sweep_load(d, write_file("-s.yaml", with_base("method: grid\nparameters: {a: {value: 1}}\n")), 0));
+    ck_assert_ptr_null(cak_sweep_load(d, file_with("-s.yaml", with_base("method: grid\nparameters: {a: {value: 1}}\n")), 0));
     ck_assert_int_eq(cak_diag_code(d, 0), CAK_E1205); /* the name of the file is the name of the sweep */
     end();
 }
@@ -577,9 +560,9 @@ END_TEST
 START_TEST(all_mistakes_in_one_pass)
 {
     begin();
-    const char *path = write_file("s.yaml", "program: x\nbase: no.yaml\nmethod: bayes\nrun_cap: 0\nfoo: 1\n"
-                                            "parameters: {a: {values: []}, b: 3, c: {min: 2, max: 1}}\n"
-                                            "pair_by: [d]\nkeep: {checkpoints: x}\n");
+    const char *path = file_with("s.yaml", "program: x\nbase: no.yaml\nmethod: bayes\nrun_cap: 0\nfoo: 1\n"
+                                           "parameters: {a: {values: []}, b: 3, c: {min: 2, max: 1}}\n"
+                                           "pair_by: [d]\nkeep: {checkpoints: x}\n");
     ck_assert_ptr_null(cak_sweep_load(d, path, 0));
     ck_assert_int_eq(cak_diag_errors(d), 10);
     end();
@@ -590,12 +573,12 @@ END_TEST
 START_TEST(mistakes_of_file_and_base_in_one_pass)
 {
     begin();
-    const char *path = write_file("s.yaml", with_base("method: random\nrun_cap: many\nmetric: {name: violation, goal: min}\n"
-                                                      "parameters:\n"
-                                                      "  hp.lrr: {values: [1e-3]}\n"
-                                                      "  hp.lambda_gpp: {min: 0.5, max: 1}\n"
-                                                      "  hp.lr: {distribution: beta, a: x, b: 0}\n"
-                                                      "  seed: [0, 0]\n"));
+    const char *path = file_with("s.yaml", with_base("method: random\nrun_cap: many\nmetric: {name: violation, goal: min}\n"
+                                                     "parameters:\n"
+                                                     "  hp.lrr: {values: [1e-3]}\n"
+                                                     "  hp.lambda_gpp: {min: 0.5, max: 1}\n"
+                                                     "  hp.lr: {distribution: beta, a: x, b: 0}\n"
+                                                     "  seed: [0, 0]\n"));
     ck_assert_ptr_null(cak_sweep_load(d, path, 0));
     static const char *const want[] = { "got 'many'",
                                         "got 'x'",
@@ -621,7 +604,7 @@ START_TEST(experiments_are_no_sweeps)
     ck_assert_ptr_nonnull(strstr(cak_diag_message(d, 0), "train it with `cak train "));
     cak_diag_clear(d);
     const char *sweep = source_path("configs/sweeps/quickstart_lr_kernel.yaml");
-    const char *path = write_file("s.yaml", cak_arena_print(a, "base: %s\nmethod: grid\nparameters: {seed: [1]}\n", sweep));
+    const char *path = file_with("s.yaml", cak_arena_print(a, "base: %s\nmethod: grid\nparameters: {seed: [1]}\n", sweep));
     ck_assert_ptr_null(cak_sweep_load(d, path, 0));
     ck_assert_int_eq(cak_diag_errors(d), 1);
     ck_assert_ptr_nonnull(strstr(cak_diag_message(d, 0), "is a sweep itself"));

@@ -8,6 +8,7 @@
 #include "experiments/sweep_dir.h"
 #include "graph/io.h"
 #include "graph/text.h"
+#include "tests/support/run_test.h"
 #include "tests/support/suite.h"
 
 static cak_arena *a;
@@ -30,12 +31,6 @@ static void end(void)
 
 static const char *in(const char *folder, const char *name) { return cak_arena_print(a, "%s/%s", folder, name); }
 
-static void write_text(const char *path, const char *text)
-{
-    cak_io_part part = { text, strlen(text) };
-    ck_assert(cak_io_replace(d, path, &part, 1));
-}
-
 static const char *read_text(const char *path)
 {
     const char *text = cak_io_read_all(a, d, CAK_E4002, path, 0, NULL);
@@ -46,7 +41,7 @@ static const char *read_text(const char *path)
 static cak_sweep *load(const char *text)
 {
     const char *path = in(root, "s.yaml");
-    write_text(path, cak_arena_print(a, "name: x\nbase: %s\n%s", source_path("configs/tiny/synth.yaml"), text));
+    write_file(a, d, path, cak_arena_print(a, "name: x\nbase: %s\n%s", source_path("configs/tiny/synth.yaml"), text));
     cak_sweep *s = cak_sweep_load(d, path, 0);
     ck_assert_msg(s != NULL, "%s", s ? "" : cak_diag_message(d, 0));
     return s;
@@ -57,17 +52,6 @@ static void expect(cak_code code, const char *part)
     ck_assert_int_ge(cak_diag_errors(d), 1);
     ck_assert_str_eq(cak_code_name(cak_diag_code(d, 0)), cak_code_name(code));
     ck_assert_msg(strstr(cak_diag_message(d, 0), part) != NULL, "'%s' lacks '%s'", cak_diag_message(d, 0), part);
-}
-
-static const char *printed(void)
-{
-    char *text = cak_arena_alloc(a, 1 << 16);
-    FILE *f = tmpfile();
-    cak_diag_print(d, f);
-    rewind(f);
-    text[fread(text, 1, (1 << 16) - 1, f)] = '\0';
-    fclose(f);
-    return text;
 }
 
 static int lines(const char *text)
@@ -166,8 +150,8 @@ START_TEST(a_changed_configuration_changes_nothing)
     const char *plan = read_text(in(dir, "plan.jsonl")), *file = read_text(in(dir, "sweep.yaml"));
     ck_assert_ptr_null(make(three, "cxy"));
     expect(CAK_E5002, "the configuration of point hp.lr=1e-3 is another one than when the plan was made");
-    ck_assert_ptr_nonnull(strstr(printed(), "and that of 1 more point"));
-    ck_assert_ptr_nonnull(strstr(printed(), "configs/tiny/synth.yaml: note: this file, or one that it names"));
+    ck_assert_ptr_nonnull(strstr(printed(a, d), "and that of 1 more point"));
+    ck_assert_ptr_nonnull(strstr(printed(a, d), "configs/tiny/synth.yaml: note: this file, or one that it names"));
     ck_assert_str_eq(read_text(in(dir, "plan.jsonl")), plan);
     ck_assert_str_eq(read_text(in(dir, "sweep.yaml")), file);
     end();
@@ -182,10 +166,10 @@ START_TEST(another_sweep_of_the_same_name)
     cak_sweep_dir_close(make(two, "ab"));
     cak_sweep_dir *x = make(other, "cd"); /* nothing was run: the plan is replaced */
     ck_assert_int_eq(x->sweep->n_points, 2);
-    ck_assert_ptr_nonnull(strstr(printed(), "2 points of the plan: not in the file any more; run, and kept in "));
-    ck_assert_ptr_nonnull(strstr(printed(), ": 0\n"));
+    ck_assert_ptr_nonnull(strstr(printed(a, d), "2 points of the plan: not in the file any more; run, and kept in "));
+    ck_assert_ptr_nonnull(strstr(printed(a, d), ": 0\n"));
     ck_assert(cak_io_mkdirs(d, cak_arena_print(a, "%s/attempts", dir)));
-    write_text(cak_arena_print(a, "%s/attempts/%s.jsonl", dir, x->sweep->point[0].id), "{}\n");
+    write_file(a, d, cak_arena_print(a, "%s/attempts/%s.jsonl", dir, x->sweep->point[0].id), "{}\n");
     cak_sweep_dir_close(x);
     ck_assert_ptr_null(make(two, "ab"));
     expect(CAK_E5002, "holds 1 point that was run, and none of them is in this file");
@@ -208,13 +192,13 @@ END_TEST
 START_TEST(nothing_is_left_of_a_failure)
 {
     begin();
-    write_text(in(root, "sweeps"), "a file\n");
+    write_file(a, d, in(root, "sweeps"), "a file\n");
     ck_assert_ptr_null(make(two, "ab"));
     expect(CAK_E4001, "");
     cak_diag_clear(d);
     ck_assert(cak_io_remove(d, in(root, "sweeps")));
     ck_assert(cak_io_mkdirs(d, dir));
-    write_text(in(dir, "thesis.tex"), "mine\n");
+    write_file(a, d, in(dir, "thesis.tex"), "mine\n");
     ck_assert_ptr_null(make(two, "ab"));
     expect(CAK_E5003, "is no sweep directory, and not empty");
     int n;
@@ -240,7 +224,7 @@ START_TEST(damaged_plans)
     };
     cak_sweep_dir_close(make(two, "ab"));
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        write_text(in(dir, "plan.jsonl"), table[i].text);
+        write_file(a, d, in(dir, "plan.jsonl"), table[i].text);
         ck_assert_ptr_null(cak_sweep_dir_open(d, dir));
         expect(CAK_E4002, table[i].message);
         ck_assert_int_eq(cak_diag_pos(d, 0).line, table[i].line);
@@ -259,7 +243,7 @@ START_TEST(the_base_may_be_gone)
     begin();
     cak_sweep_dir_close(make(two, "ab"));
     const char *text = read_text(in(dir, "sweep.yaml")), *line = strstr(text, "base: ");
-    write_text(in(dir, "sweep.yaml"),
+    write_file(a, d, in(dir, "sweep.yaml"),
                cak_arena_print(a, "%.*sbase: /nowhere.yaml%s", (int)(line - text), text, strchr(line, '\n')));
     cak_sweep_dir *x = cak_sweep_dir_open(d, dir);
     ck_assert_ptr_nonnull(x);
@@ -299,8 +283,8 @@ static void check_fails(const char *text, int errors, const char *const *part)
     begin();
     cak_sweep *s = load(text);
     ck_assert_ptr_null(cak_sweep_check(a, d, s));
-    ck_assert_msg(cak_diag_errors(d) == errors, "%d errors:\n%.3000s", cak_diag_errors(d), printed());
-    for (; *part; part++) ck_assert_msg(strstr(printed(), *part) != NULL, "'%s' missing in\n%.3000s", *part, printed());
+    ck_assert_msg(cak_diag_errors(d) == errors, "%d errors:\n%.3000s", cak_diag_errors(d), printed(a, d));
+    for (; *part; part++) ck_assert_msg(strstr(printed(a, d), *part) != NULL, "'%s' missing in\n%.3000s", *part, printed(a, d));
     cak_sweep_close(s);
     end();
 }
@@ -349,7 +333,7 @@ START_TEST(the_bill)
     cost->disk = 1e18, cost->memory = 1e18;
     ck_assert(!cak_sweep_cost_fits(d, cost, root));
     expect(CAK_E4007, "the points need about");
-    ck_assert_ptr_nonnull(strstr(printed(), "warning: 1 run at a time need about"));
+    ck_assert_ptr_nonnull(strstr(printed(a, d), "warning: 1 run at a time need about"));
     cak_sweep_close(s);
     end();
 }

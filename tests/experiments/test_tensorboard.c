@@ -11,6 +11,7 @@
 #include "experiments/tensorboard.h"
 #include "experiments/train.h"
 #include "graph/io.h"
+#include "tests/support/run_test.h"
 #include "tests/support/suite.h"
 
 static cak_arena *a;
@@ -381,21 +382,9 @@ END_TEST
 
 /* ---- what cannot be written ---- */
 
-static const char *warnings(void)
-{
-    FILE *f = tmpfile();
-    cak_diag_print(d, f);
-    long n = ftell(f);
-    char *text = cak_arena_alloc(a, (size_t)n + 1);
-    rewind(f);
-    ck_assert_int_eq(fread(text, 1, (size_t)n, f), n);
-    fclose(f);
-    return text;
-}
-
 static void expect_warning(const char *text)
 {
-    const char *got = warnings(), *first = strstr(got, "nothing more is written for TensorBoard: ");
+    const char *got = printed(a, d), *first = strstr(got, "nothing more is written for TensorBoard: ");
     ck_assert_int_eq(cak_diag_errors(d), 0);
     ck_assert_msg(first && strstr(first, text), "%s", got);
     ck_assert_ptr_null(strstr(first + 1, "nothing more")); /* once */
@@ -450,7 +439,7 @@ START_TEST(a_full_disk)
     expect_warning("File too large");
     put_point(t, 3, 1);
     cak_tensorboard_close(t);
-    ck_assert_str_eq(warnings(), "");
+    ck_assert_str_eq(printed(a, d), "");
     ck_assert_int_eq(read_events(root).n, 1); /* whole records */
     end();
 }

@@ -1,10 +1,11 @@
-/* Made-up run directories, and commands called with their output caught. */
+/* Made-up run directories, commands called with their output caught, diagnostics as text. */
 #include "tests/support/run_test.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,6 +110,18 @@ called call_command(cak_arena *a, cak_diag *d, command *c, const char *const *wo
     r.out = cak_io_read_all(a, d, CAK_E4002, out, 0, NULL);
     r.err = cak_io_read_all(a, d, CAK_E4002, err, 0, NULL);
     return r;
+}
+
+const char *printed(cak_arena *a, const cak_diag *d)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+    cak_diag_print(d, f);
+    fclose(f);
+    const char *copy = cak_arena_text(a, text);
+    free(text);
+    return copy;
 }
 
 void must_have(const char *text, const char *part)

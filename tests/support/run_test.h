@@ -1,4 +1,4 @@
-/* Made-up run directories, and commands called with their output caught. */
+/* Made-up run directories, commands called with their output caught, diagnostics as text. */
 #ifndef TESTS_RUN_TEST_H
 #define TESTS_RUN_TEST_H
 
@@ -32,6 +32,7 @@ typedef struct called {
 typedef int command(int argc, char **argv);
 called call_command(cak_arena *a, cak_diag *d, command *c, const char *const *words); /* which end with NULL */
 #define CALL(command, ...) call_command(a, d, command, (const char *const[]){ __VA_ARGS__, NULL })
+const char *printed(cak_arena *a, const cak_diag *d); /* what cak_diag_print writes */
 void must_have(const char *text, const char *part);
 void must_lack(const char *text, const char *part);
 
